@@ -1,0 +1,60 @@
+"""Geometry cells: the corners of the problem space where convolutions have broken.
+
+A cell is a name for a kind of problem; a suite that never reaches a cell has not tested it. The measured
+coverage is a count per cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from refconv.problem import Problem
+
+Predicate = Callable[[Problem], bool]
+
+CELLS: dict[str, Predicate] = {
+    "remainder 0": lambda p: p.remainder == (0, 0),
+    "remainder > 0": lambda p: p.remainder.height > 0 or p.remainder.width > 0,
+    "stride < kernel": lambda p: _any_axis(p, lambda s, a: s < a),
+    "stride = kernel": lambda p: _any_axis(p, lambda s, a: s == a),
+    "stride > kernel": lambda p: _any_axis(p, lambda s, a: s > a),
+    "padding 0": lambda p: sum(p.padding) == 0,
+    "padding < kernel": lambda p: 0 < max(p.padding) < min(p.kernel),
+    "padding >= kernel": lambda p: _any_padding_reaches_kernel(p),
+    "kernel 1x1": lambda p: p.kernel == (1, 1),
+    "kernel even": lambda p: p.kernel.height % 2 == 0 or p.kernel.width % 2 == 0,
+    "kernel odd > 1": lambda p: any(a % 2 == 1 and a > 1 for a in p.kernel),
+    "kernel = input": lambda p: p.kernel_extent == (p.height, p.width),
+    "one row": lambda p: p.height == 1,
+    "one column": lambda p: p.width == 1,
+    "asymmetric stride": lambda p: p.stride.height != p.stride.width,
+    "asymmetric padding": lambda p: p.padding.top != p.padding.bottom or p.padding.left != p.padding.right,
+    "asymmetric dilation": lambda p: p.dilation.height != p.dilation.width,
+    "asymmetric kernel": lambda p: p.kernel.height != p.kernel.width,
+    "asymmetric input": lambda p: p.height != p.width,
+    "dilation > 1": lambda p: max(p.dilation) > 1,
+    "stride and dilation > 1": lambda p: max(p.dilation) > 1 and max(p.stride) > 1,
+    "groups 1": lambda p: p.groups == 1,
+    "groups > 1": lambda p: 1 < p.groups < p.c_in,
+    "depthwise": lambda p: 1 < p.groups == p.c_in,
+    "groups and stride > 1": lambda p: p.groups > 1 and max(p.stride) > 1,
+    "batch 0": lambda p: p.batch == 0,
+    "batch 1": lambda p: p.batch == 1,
+    "batch > 1": lambda p: p.batch > 1,
+    "one channel": lambda p: p.c_in == 1 and p.c_out == 1,
+    "channels > 4": lambda p: p.c_in > 4 or p.c_out > 4,
+}
+
+
+def cells(problem: Problem) -> list[str]:
+    """The names of the cells that ``problem`` lies in."""
+    return [name for name, holds in CELLS.items() if holds(problem)]
+
+
+def _any_axis(problem: Problem, holds: Callable[[int, int], bool]) -> bool:
+    return any(holds(s, a) for s, a in zip(problem.stride, problem.kernel, strict=True))
+
+
+def _any_padding_reaches_kernel(problem: Problem) -> bool:
+    top, bottom, left, right = problem.padding
+    return max(top, bottom) >= problem.kernel.height or max(left, right) >= problem.kernel.width

@@ -1,0 +1,111 @@
+"""Operands on which every correct implementation must agree to the last bit.
+
+A sum of K products of integers of magnitude at most M is exact in a format of t significand bits, in any
+order, with or without fused multiply-add, whenever K M^2 <= 2^t: no partial sum can leave the integers that
+the format holds. So M = floor(sqrt(2^t / K)), capped by what the storage holds, and the comparison is ``==``.
+
+One draw per problem is enough. A convolution is bilinear, and a wrong one that is still bilinear differs from
+it by a nonzero bilinear form, which vanishes on random operands from a set S with probability at most 2/|S|
+(Schwartz-Zippel). So a search varies the problem, and the operands follow from a seed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from refconv.formats import Format, format_of
+from refconv.operands import Array
+from refconv.problem import OPERATORS, Operator, Problem
+
+
+@dataclass(frozen=True)
+class Operands:
+    """X, W and G for a problem, shapes ``x_shape``, ``w_shape`` and ``y_shape``.
+
+    ``magnitude``: the largest absolute value an element may have. ``thinned``: empty, or a sentence saying that
+    zeros were put in because even magnitude 1 would not have been exact.
+    """
+
+    x: Array
+    w: Array
+    gy: Array
+    magnitude: int
+    thinned: str = ""
+
+
+def largest_magnitude(terms: int, dtype: npt.DTypeLike, *, headroom: int = 1, stored: bool = False) -> int:
+    """M = floor(sqrt(limit / (terms headroom))), capped by the storage; 0 where even M = 1 would be inexact.
+
+    terms: products per sum (`Problem.terms`). headroom: how many times larger than one such sum the values
+    get that the caller adds up (2 for f(X) + f(V)). stored: True where the sums themselves, not their once
+    rounded values, must survive in ``dtype``.
+    """
+    form = format_of(dtype)
+    budget = _budget(form, headroom, stored)
+    return min(math.isqrt(budget // max(terms, 1)), form.largest_operand)
+
+
+def operands(
+    problem: Problem,
+    seed: int,
+    dtype: npt.DTypeLike = np.float64,
+    *,
+    operators: tuple[Operator, ...] = OPERATORS,
+    headroom: int = 1,
+    stored: bool = False,
+) -> Operands:
+    """Random nonzero integers in ``dtype`` for which the given operators are exact; the same for the same seed.
+
+    ``headroom`` and ``stored`` as in `largest_magnitude`. Where more products meet in one sum than the format can
+    count, W and G are thinned to so few nonzeros that every sum stays exact, and ``thinned`` says so.
+    """
+    terms = max(problem.terms(operator) for operator in operators)
+    magnitude = largest_magnitude(terms, dtype, headroom=headroom, stored=stored)
+    thin = magnitude == 0
+    magnitude = max(magnitude, 1)
+    x = integers(problem.x_shape, magnitude, dtype, seed, stream=0)
+    w = integers(problem.w_shape, magnitude, dtype, seed, stream=1)
+    gy = integers(problem.y_shape, magnitude, dtype, seed, stream=2)
+    if not thin:
+        return Operands(x, w, gy, magnitude)
+    keep = _budget(format_of(dtype), headroom, stored)
+    return Operands(
+        x,
+        _thin(w, keep, seed),
+        _thin(gy, keep, seed),
+        magnitude,
+        f"{terms} terms a sum are too many for {np.dtype(dtype).name}: W and G hold at most {keep} nonzeros",
+    )
+
+
+def integers(
+    shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed: int, *, stream: int
+) -> Array:
+    """Nonzero integers in [-magnitude, magnitude] (only positive ones where the dtype is unsigned).
+
+    Each ``stream`` of a seed is drawn independently, so that X does not depend on whether W was drawn too.
+    """
+    random = np.random.default_rng([seed, stream])
+    values = random.integers(1, magnitude, shape, dtype=np.int64, endpoint=True)
+    if np.dtype(dtype).kind != "u":
+        values *= random.integers(0, 1, shape, dtype=np.int64, endpoint=True) * 2 - 1
+    return values.astype(dtype)
+
+
+def _budget(form: Format, headroom: int, stored: bool) -> int:
+    limit = min(form.largest_sum, form.largest_operand) if stored else form.largest_sum
+    return limit // headroom
+
+
+def _thin(values: Array, keep: int, seed: int) -> Array:
+    """``values`` with all but ``keep`` elements set to zero; any sum over them has at most ``keep`` terms."""
+    if values.size <= keep:
+        return values
+    kept = np.random.default_rng([seed, 3]).choice(values.size, keep, replace=False)
+    thinned = np.zeros(values.size, values.dtype)
+    thinned[kept] = values.ravel()[kept]
+    return thinned.reshape(values.shape)
