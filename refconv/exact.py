@@ -82,9 +82,7 @@ def operands(
     )
 
 
-def integers(
-    shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed: int, *, stream: int
-) -> Array:
+def integers(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed: int, *, stream: int) -> Array:
     """Nonzero integers in [-magnitude, magnitude] (only positive ones where the dtype is unsigned).
 
     Each ``stream`` of a seed is drawn independently, so that X does not depend on whether W was drawn too.

@@ -63,7 +63,7 @@ def forward(x: Array, w: Array, problem: Problem) -> Array:
 
 
 def grad_weight(gy: Array, x: Array, problem: Problem) -> Array:
-    """DW = im2col(X)^T G. Shapes, dtypes and errors as in `refconv.index_sum.grad_weight`."""
+    """dW = im2col(X)^T G. Shapes, dtypes and errors as in `refconv.index_sum.grad_weight`."""
     g_, x_ = checked("gy", gy, problem.y_shape), checked("x", x, problem.x_shape)
     kind = accumulator(g_, x_)
     columns = im2col(x_, problem).astype(kind)
@@ -72,7 +72,7 @@ def grad_weight(gy: Array, x: Array, problem: Problem) -> Array:
 
 
 def grad_input(gy: Array, w: Array, problem: Problem) -> Array:
-    """DX = col2im(G W^T). Shapes, dtypes and errors as in `refconv.index_sum.grad_input`."""
+    """dX = col2im(G W^T). Shapes, dtypes and errors as in `refconv.index_sum.grad_input`."""
     g_, w_ = checked("gy", gy, problem.y_shape), checked("w", w, problem.w_shape)
     kind = accumulator(g_, w_)
     weights = weight_matrices(w_.astype(kind), problem)

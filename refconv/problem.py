@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import operator as _operator
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
@@ -199,7 +200,7 @@ class Problem:
     def replace(self, **changes: object) -> Problem:
         """A copy with some fields changed; the copy is checked anew."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Problem(**{**values, **changes})  # type: ignore[arg-type]
+        return Problem(**{**values, **changes})
 
     # -- text form ----------------------------------------------------------------------------
 
@@ -266,14 +267,12 @@ def _whole(name: str, value: object, *, least: int = 1) -> int:
 
 def _numbers(name: str, value: object, *, parts: tuple[str, ...], least: int) -> tuple[int, ...]:
     """``value`` as one whole number per part, an int standing for all of them."""
-    if isinstance(value, str) or not hasattr(value, "__len__"):
+    if isinstance(value, str) or not isinstance(value, Sequence):
         return (_whole(name, value, least=least),) * len(parts)
-    values = tuple(value)  # type: ignore[arg-type]
+    values = tuple(value)
     if len(values) != len(parts):
         raise ValueError(f"{name} = {value!r} must be a whole number or ({', '.join(parts)})")
-    return tuple(
-        _whole(f"{name} {part}", number, least=least) for part, number in zip(parts, values, strict=True)
-    )
+    return tuple(_whole(f"{name} {part}", number, least=least) for part, number in zip(parts, values, strict=True))
 
 
 def _pair(name: str, value: object) -> Pair:
@@ -281,7 +280,7 @@ def _pair(name: str, value: object) -> Pair:
 
 
 def _sides(name: str, value: object) -> Padding:
-    if hasattr(value, "__len__") and not isinstance(value, str) and len(value) == 2:
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
         vertical, horizontal = _numbers(name, value, parts=("vertical", "horizontal"), least=0)
         return Padding(vertical, vertical, horizontal, horizontal)
     return Padding(*_numbers(name, value, parts=("top", "bottom", "left", "right"), least=0))

@@ -73,14 +73,10 @@ def bound(operator: Operator, first: Array, second: Array, problem: Problem) -> 
         np.abs(first).astype(np.float64), np.abs(second).astype(np.float64), problem
     )
     # Twice gamma in float64: once for the oracle's own error, once for that of this sum of magnitudes.
-    return total * float(gamma(terms, dtype) + 2 * gamma(terms + 1, np.float64)) + _storage_error(
-        total, dtype
-    )
+    return total * float(gamma(terms, dtype) + 2 * gamma(terms + 1, np.float64)) + _storage_error(total, dtype)
 
 
-def excess(
-    operator: Operator, computed: Array, first: Array, second: Array, problem: Problem
-) -> list[Excess]:
+def excess(operator: Operator, computed: Array, first: Array, second: Array, problem: Problem) -> list[Excess]:
     """The elements of ``computed`` beyond the bound, first to last; NaN and infinities are beyond every bound.
 
     first, second: the operator's operands in the contract's order, finite floats. Exact, and literal: meant
@@ -130,7 +126,8 @@ def _smallest(dtype: np.dtype[Any]) -> float:
 def _reals(shape: tuple[int, ...], dtype: npt.DTypeLike, seed: int, stream: int) -> Array:
     random = np.random.default_rng([seed, stream])
     significand = random.uniform(1, 2, shape) * random.choice([-1.0, 1.0], shape)
-    return np.ldexp(significand, random.integers(-EXPONENTS, EXPONENTS, shape)).astype(dtype)
+    values: Array = np.ldexp(significand, random.integers(-EXPONENTS, EXPONENTS, shape))
+    return values.astype(dtype)
 
 
 def _as_ints(values: Array) -> tuple[Array, int]:

@@ -25,7 +25,7 @@ Convolution = Callable[[Array, Array, Problem], Array]
 
 
 def grad_weight(gy: Array, x: Array, problem: Problem, *, conv: Convolution = windows.forward) -> Array:
-    """DW as a convolution of X by dilate(G), channels and batch exchanged. As `refconv.index_sum.grad_weight`.
+    """dW as a convolution of X by dilate(G), channels and batch exchanged. As `refconv.index_sum.grad_weight`.
 
     ``conv(x, w, problem)`` is the forward pass to use. Batch 0 has nothing to convolve: zeros.
     """
@@ -45,7 +45,7 @@ def grad_weight(gy: Array, x: Array, problem: Problem, *, conv: Convolution = wi
 
 
 def grad_input(gy: Array, w: Array, problem: Problem, *, conv: Convolution = windows.forward) -> Array:
-    """DX as a full convolution of dilate(G) by the flipped W. As `refconv.index_sum.grad_input`.
+    """dX as a full convolution of dilate(G) by the flipped W. As `refconv.index_sum.grad_input`.
 
     ``conv(x, w, problem)`` is the forward pass to use. Batch 0 has nothing to convolve: an empty array.
     """

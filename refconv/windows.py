@@ -29,9 +29,7 @@ def forward(x: Array, w: Array, problem: Problem) -> Array:
     for inputs, outputs in _groups(problem):
         for images, rows, windows in _chunks(x_[..., inputs].astype(kind), problem):
             # windows [b, j, k, p, m, n] times W [m, n, p, l]
-            y[images, rows, :, outputs] = np.tensordot(
-                windows, weights[..., outputs], axes=((4, 5, 3), (0, 1, 2))
-            )
+            y[images, rows, :, outputs] = np.tensordot(windows, weights[..., outputs], axes=((4, 5, 3), (0, 1, 2)))
     return y.astype(x_.dtype)
 
 
