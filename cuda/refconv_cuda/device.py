@@ -1,0 +1,79 @@
+"""Where kernels run: a small interface with two implementations, `gpu` (CuPy) and `simulator`.
+
+The same .cu files run on both, byte for byte. Importing this module loads neither.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy.typing as npt
+
+DeviceName = Literal["auto", "gpu", "simulator"]
+DEVICES: tuple[DeviceName, ...] = ("auto", "gpu", "simulator")
+KERNELS = Path(__file__).parent / "kernels"
+
+Array = Any  # a NumPy array, or a CuPy array on the GPU
+
+
+class Kernel(Protocol):
+    """A kernel, ready to launch."""
+
+    def __call__(self, grid: Sequence[int], block: Sequence[int], args: Sequence[object]) -> None: ...
+
+
+class Device(Protocol):
+    """Memory, matrix products and kernels of one device."""
+
+    @property
+    def name(self) -> str:
+        """``gpu`` or ``simulator``."""
+
+    def holds(self, array: object) -> bool:
+        """Whether ``array`` is this device's own kind of array, which then also is what results are returned as."""
+
+    def to_device(self, array: Array) -> Array:
+        """A C-contiguous array in the device's memory with the values of ``array``."""
+
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+        """Device memory that holds the poison of the schedule in force."""
+
+    def to_host(self, array: Array) -> npt.NDArray[Any]:
+        """A NumPy array of the caller's own."""
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        """A batch of matrix products, in the operands' precision."""
+
+    def kernel(self, file: str, name: str) -> Kernel:
+        """The kernel or template instance ``name`` of ``kernels/<file>``."""
+
+
+class DeviceMissing(Exception):
+    """The device cannot be had here; the message says what to install."""
+
+
+@functools.cache
+def find(name: str = "auto") -> Device:
+    """The device of that name; ``auto`` is a GPU where there is one, else the simulator.
+
+    Raises ``ValueError`` for another name and `DeviceMissing` where there is no such device.
+    """
+    if name not in DEVICES:
+        raise ValueError(f"device = {name!r} must be one of {', '.join(DEVICES)}")
+    if name in ("auto", "gpu"):
+        from refconv_cuda import gpu
+
+        reason = gpu.unavailable()
+        if reason is None:
+            return gpu.Gpu()
+        if name == "gpu":
+            raise DeviceMissing(reason)
+    from refconv_cuda.simulator import device
+
+    reason = device.unavailable()
+    if reason is not None:
+        raise DeviceMissing(reason)
+    return device.Simulator()

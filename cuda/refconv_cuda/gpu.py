@@ -1,0 +1,82 @@
+"""The GPU as a device, through CuPy, which is imported when a GPU is first asked for."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refconv_cuda.device import KERNELS, Array, Kernel
+from refconv_cuda.simulator import schedule
+
+INSTALL = "pip install 'refconv[cuda12]' or 'refconv[cuda13]', whichever the driver supports"
+
+
+def unavailable() -> str | None:
+    """Why there is no GPU here, in a sentence that says what to do, or None."""
+    try:
+        import cupy
+    except ImportError as error:
+        return f"the gpu device needs CuPy ({error}): {INSTALL}"
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        return f"CuPy {cupy.__version__} is here, but finds no GPU or no driver that is new enough for it: {error}"
+    return None if count else f"CuPy {cupy.__version__} is here, but there is no GPU"
+
+
+class Gpu:
+    """CuPy arrays and ``RawModule``; matrix products are cuBLAS's.
+
+    poison: fill fresh memory as the simulator does, so that an element that is never written shows. Benchmarks
+    turn it off.
+    """
+
+    name = "gpu"
+
+    def __init__(self, *, poison: bool = True) -> None:
+        import cupy
+
+        self._cupy = cupy
+        self._poison = poison
+
+    def holds(self, array: object) -> bool:
+        return isinstance(array, self._cupy.ndarray)
+
+    def to_device(self, array: Array) -> Array:
+        return self._cupy.ascontiguousarray(self._cupy.asarray(array))
+
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+        array = self._cupy.empty(shape, dtype)
+        if self._poison and array.nbytes:
+            array.data.memset(schedule.current().poison, array.nbytes)
+        return array
+
+    def to_host(self, array: Array) -> npt.NDArray[Any]:
+        return np.asarray(self._cupy.asnumpy(array))
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        return self._cupy.matmul(a, b)
+
+    @functools.cache  # noqa: B019 (there is one GPU device, and it lives as long as the process)
+    def kernel(self, file: str, name: str) -> Kernel:
+        module = self._cupy.RawModule(**raw_module_arguments(file, name))
+        return module.get_function(name)  # type: ignore[no-any-return]
+
+
+def raw_module_arguments(file: str, name: str) -> dict[str, Any]:
+    """What ``cupy.RawModule`` is called with for a kernel of ours.
+
+    CuPy's own cache looks at the code and the options, not at the files that the code includes, so their digest
+    rides along as a macro that nobody reads. ``#line`` lets the compiler name the real file.
+    """
+    path = KERNELS / file
+    headers = hashlib.sha256(b"".join(header.read_bytes() for header in sorted(KERNELS.glob("*.cuh")))).hexdigest()
+    return {
+        "code": f'#line 1 "{path}"\n{path.read_text()}',
+        "options": ("-std=c++14", f"-I{KERNELS}", f"-DREFCONV_HEADERS=0x{headers[:8]}"),
+        "name_expressions": (name,),
+    }

@@ -1,0 +1,35 @@
+"""The simulator: unmodified CUDA C on a CPU, in milliseconds, under schedules of one's choice.
+
+`RawModule` and `RawKernel` have the shape of CuPy's, so code that uses those runs here by changing an import. What a
+GPU would leave undefined or unnoticed (an access beside an array, a divergent barrier, a stale read of
+uninitialised memory, a race that another order of threads would show) becomes an exception or a changed result.
+"""
+
+from refconv_cuda.simulator.errors import (
+    BarrierDivergence,
+    CompileError,
+    CompilerMissing,
+    KernelError,
+    KernelTrap,
+    OutOfBounds,
+    SimulatorError,
+)
+from refconv_cuda.simulator.memory import copy, empty
+from refconv_cuda.simulator.module import RawKernel, RawModule
+from refconv_cuda.simulator.schedule import Schedule, scheduled
+
+__all__ = [
+    "BarrierDivergence",
+    "CompileError",
+    "CompilerMissing",
+    "KernelError",
+    "KernelTrap",
+    "OutOfBounds",
+    "RawKernel",
+    "RawModule",
+    "Schedule",
+    "SimulatorError",
+    "copy",
+    "empty",
+    "scheduled",
+]

@@ -1,0 +1,96 @@
+"""The structs that Python and the runtime exchange; field by field those of ``runtime/abi.h``."""
+
+from __future__ import annotations
+
+import ctypes as c
+
+
+class Index(c.Structure):
+    """A position in a grid or block; x varies fastest."""
+
+    _fields_ = (("x", c.c_uint), ("y", c.c_uint), ("z", c.c_uint))
+
+    def __str__(self) -> str:
+        return f"({self.x}, {self.y}, {self.z})"
+
+
+class Region(c.Structure):
+    """The array [begin, end) inside the accessible pages [first, last)."""
+
+    _fields_ = (("first", c.c_void_p), ("begin", c.c_void_p), ("end", c.c_void_p), ("last", c.c_void_p))
+
+
+class Launch(c.Structure):
+    """What the runtime is asked to run."""
+
+    _fields_ = (
+        ("grid", Index),
+        ("block", Index),
+        ("order", c.c_int32),
+        ("seed", c.c_uint64),
+        ("dynamic_shared", c.c_uint32),
+        ("poison", c.c_uint8),
+        ("canary", c.c_uint8),
+        ("region_count", c.c_int32),
+        ("regions", c.POINTER(Region)),
+    )
+
+
+class Finding(c.Structure):
+    """What went wrong, and where."""
+
+    _fields_ = (
+        ("kind", c.c_int32),
+        ("signal", c.c_int32),
+        ("is_write", c.c_int32),
+        ("region", c.c_int32),
+        ("address", c.c_size_t),
+        ("block", Index),
+        ("thread", Index),
+        ("other_thread", Index),
+        ("line", c.c_int32),
+        ("other_line", c.c_int32),
+        ("file", c.c_char_p),
+        ("other_file", c.c_char_p),
+        ("message", c.c_char_p),
+    )
+
+
+class Parameter(c.Structure):
+    """One parameter of a kernel, read off its signature by the compiler."""
+
+    _fields_ = (
+        ("kind", c.c_char),
+        ("element", c.c_char),
+        ("size", c.c_int32),
+        ("element_size", c.c_int32),
+        ("is_const", c.c_int32),
+    )
+
+
+class Kernel(c.Structure):
+    """A kernel of a module, and how to call it."""
+
+    _fields_ = (
+        ("name", c.c_char_p),
+        ("call", c.c_void_p),
+        ("parameters", c.POINTER(Parameter)),
+        ("parameter_count", c.c_int32),
+    )
+
+
+SIZES = tuple(c.sizeof(struct) for struct in (Region, Launch, Finding, Parameter, Kernel))
+
+# The kinds of findings, as in runtime/abi.h.
+(
+    NONE,
+    MEMORY_FAULT,
+    STACK_OVERFLOW,
+    ARITHMETIC_FAULT,
+    TRAP,
+    BARRIER_MISMATCH,
+    BARRIER_DESERTED,
+    CANARY,
+    INTERRUPTED,
+    OUT_OF_MEMORY,
+) = range(10)

@@ -1,0 +1,128 @@
+"""The host compiler: ziglang from pip, or the system's g++ or clang++."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from refconv_cuda.simulator.errors import CompileError, CompilerMissing
+
+FLAGS = (
+    "-std=c++17",
+    "-O2",
+    "-fPIC",
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-fno-threadsafe-statics",
+    "-fno-stack-protector",
+    # Touches every page of a large frame in turn, so that none jumps over the no-access page below a stack.
+    "-fstack-clash-protection",
+    "-fno-math-errno",
+    # NVCC fuses multiply-adds where it likes; here a sum is what the source says.
+    "-ffp-contract=off",
+    # CUDA code reads float4 through float pointers.
+    "-fno-strict-aliasing",
+    "-nostdinc++",
+    "-fvisibility=hidden",
+    "-Wno-unknown-pragmas",
+)
+# The runtime needs nothing beyond C, which the Python process has already loaded.
+LINK_FLAGS = ("-shared", "-nostdlib")
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A command that compiles C++; ``identity`` changes when its output may."""
+
+    command: tuple[str, ...]
+    identity: str
+    target_flags: tuple[str, ...] = ()
+
+    def compile(self, source: Path, output: Path, *, options: tuple[str, ...], include: Path, cache: Path) -> None:
+        """One translation unit to one object file. Raises `CompileError` with the compiler's own words."""
+        self._run([*FLAGS, *self.target_flags, f"-I{include}", *options, "-c", str(source), "-o", str(output)], cache)
+
+    def link(self, objects: list[Path], output: Path, *, cache: Path) -> None:
+        """Objects to a shared library."""
+        self._run([*LINK_FLAGS, *self.target_flags, *map(str, objects), "-o", str(output)], cache)
+
+    def _run(self, arguments: list[str], cache: Path) -> None:
+        # Zig keeps a cache of its own, which must not land in a home that may be read-only.
+        environment = {
+            **os.environ,
+            "ZIG_GLOBAL_CACHE_DIR": str(cache / "zig"),
+            "ZIG_LOCAL_CACHE_DIR": str(cache / "zig"),
+        }
+        done = subprocess.run([*self.command, *arguments], capture_output=True, text=True, env=environment, check=False)
+        if done.returncode == 0:
+            return
+        log = (done.stderr or done.stdout).strip() or f"the compiler failed ({done.returncode})"
+        if os.strerror(errno.ENOSPC) in log:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise CompileError(log)
+
+
+def find() -> Compiler:
+    """The compiler to use: ``REFCONV_CXX`` if set, else ziglang, g++, clang++. Raises `CompilerMissing`."""
+    return _find(os.environ.get("REFCONV_CXX", ""))
+
+
+@functools.cache
+def _find(wanted: str) -> Compiler:
+    if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64"):
+        raise CompilerMissing(
+            f"the simulator runs on Linux on x86-64 and aarch64, not on {platform.system()} on {platform.machine()}"
+        )
+    if wanted:
+        command = tuple(wanted.split())
+        if shutil.which(command[0]) is None:
+            raise CompilerMissing(f"REFCONV_CXX = {wanted!r} must name a C++ compiler, but there is no such command")
+        return _system(command)
+    if importlib.util.find_spec("ziglang") is not None:
+        return _zig()
+    for name in ("g++", "clang++"):
+        if shutil.which(name):
+            return _system((name,))
+    raise CompilerMissing(
+        "the simulator needs a C++ compiler: pip install 'refconv[simulator]' brings one, "
+        "or install g++ or clang++, or name one in REFCONV_CXX"
+    )
+
+
+def _zig() -> Compiler:
+    # glibc 2.17 is the oldest that zig targets: what is built here runs on any Linux of the last ten years.
+    machine = platform.machine()
+    level = ("-mcpu=x86_64_v3",) if _has_avx2() else ()
+    return Compiler(
+        command=(sys.executable, "-m", "ziglang", "c++"),
+        identity=f"ziglang {importlib.metadata.version('ziglang')}",
+        target_flags=("-target", f"{machine}-linux-gnu.2.17", "-fno-sanitize=undefined", *level),
+    )
+
+
+def _system(command: tuple[str, ...]) -> Compiler:
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CompilerMissing(f"{' '.join(command)} --version failed: {done.stderr.strip()}")
+    level = ("-march=x86-64-v3",) if _has_avx2() else ()
+    identity = done.stdout.splitlines()[0]
+    # g++ makes the statics of templates unique in the process; two modules must not share theirs.
+    unique = () if "clang" in identity else ("-fno-gnu-unique",)
+    return Compiler(command=command, identity=identity, target_flags=(*level, *unique))
+
+
+def _has_avx2() -> bool:
+    """Whether this processor has what the level x86-64-v3 stands for."""
+    if platform.machine() != "x86_64":
+        return False
+    flags = set(Path("/proc/cpuinfo").read_text().split())
+    return {"avx2", "fma", "bmi1", "bmi2", "f16c", "movbe", "abm"} <= flags

@@ -1,0 +1,140 @@
+"""Device memory: arrays between no-access pages.
+
+An array lies flush against the page after it (or before it, as the schedule says), so that the first access
+beyond is a fault, which the runtime turns into an exception. What the accessible pages hold besides the array is
+a canary, checked after each launch. Fresh arrays are filled with the schedule's poison.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import mmap
+import threading
+import weakref
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refconv_cuda.simulator import schedule
+from refconv_cuda.simulator.abi import Region
+
+Array = npt.NDArray[Any]
+
+CANARY = 0xA5
+PAGE = mmap.PAGESIZE
+KEPT_BYTES = 64 * 2**20  # freed fences kept for the next array: a system call costs more than a small kernel
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+_libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+_libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+_PROT_NONE = 0
+
+
+class Fence:
+    """Accessible pages between two no-access pages, and one array in them."""
+
+    def __init__(self, pages: int) -> None:
+        size = (pages + 2) * PAGE
+        base = _libc.mmap(None, size, _PROT_NONE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+        if base in (None, ctypes.c_void_p(-1).value):
+            raise MemoryError(f"cannot map {size} bytes for an array")
+        self.first = base + PAGE
+        self.last = self.first + pages * PAGE
+        if _libc.mprotect(self.first, pages * PAGE, mmap.PROT_READ | mmap.PROT_WRITE):
+            _libc.munmap(base, size)
+            raise MemoryError(f"cannot make {pages * PAGE} bytes accessible for an array")
+        self.pages = pages
+        self.begin = self.end = self.first
+
+    def unmap(self) -> None:
+        _libc.munmap(self.first - PAGE, (self.pages + 2) * PAGE)
+
+    def place(self, size: int, alignment: int, side: schedule.Fence, poison: int) -> None:
+        """Makes room for ``size`` bytes at an address that ``alignment`` divides, as near to the fence as that allows."""
+        if side == "after":
+            self.begin = (self.last - size) // alignment * alignment
+        else:
+            self.begin = self.first
+        self.end = self.begin + size
+        ctypes.memset(self.first, CANARY, self.begin - self.first)
+        ctypes.memset(self.begin, poison, size)
+        ctypes.memset(self.end, CANARY, self.last - self.end)
+
+    @property
+    def region(self) -> Region:
+        return Region(self.first, self.begin, self.end, self.last)
+
+
+class _Pool:
+    """Freed fences by size. Thread-safe: arrays die wherever the garbage collector runs."""
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[Fence]] = {}
+        self._bytes = 0
+        self._lock = threading.RLock()
+
+    def take(self, pages: int) -> Fence:
+        with self._lock:
+            fences = self._free.get(pages)
+            if fences:
+                self._bytes -= pages * PAGE
+                return fences.pop()
+        return Fence(pages)
+
+    def give_back(self, fence: Fence) -> None:
+        with self._lock:
+            if self._bytes + fence.pages * PAGE <= KEPT_BYTES:
+                self._bytes += fence.pages * PAGE
+                self._free.setdefault(fence.pages, []).append(fence)
+                return
+        fence.unmap()
+
+
+class _Owner:
+    """Holds a fence for as long as any array views it; NumPy keeps it as the array's base."""
+
+    def __init__(self, fence: Fence, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.fence = fence
+        self.__array_interface__ = {
+            "data": (fence.begin, False),
+            "shape": shape,
+            "typestr": dtype.str,
+            "version": 3,
+        }
+        weakref.finalize(self, _pool.give_back, fence).atexit = False
+
+
+_pool = _Pool()
+
+
+def empty(shape: tuple[int, ...], dtype: npt.DTypeLike, *, alignment: int | None = None) -> Array:
+    """An array of device memory that holds poison.
+
+    alignment: of its first byte. The default, the dtype's own, lets no byte lie between array and fence; a kernel
+    that loads vectors wants theirs. Raises ``MemoryError``.
+    """
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    fence = _pool.take(max(1, -(-size // PAGE)))
+    now = schedule.current()
+    fence.place(size, alignment or dtype.alignment, now.fence, now.poison)
+    return np.asarray(_Owner(fence, shape, dtype)).view(dtype)
+
+
+def copy(array: Array, *, alignment: int | None = None) -> Array:
+    """A C-contiguous copy of ``array`` in device memory; views, strides and byte order are resolved by NumPy."""
+    device = empty(array.shape, array.dtype.newbyteorder("="), alignment=alignment)
+    device[...] = array
+    return device
+
+
+def fence_of(array: Array) -> Fence | None:
+    """The fence that an array or a view lies in; None for ordinary memory."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base.fence if isinstance(base, _Owner) else None

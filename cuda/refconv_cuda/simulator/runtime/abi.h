@@ -1,0 +1,84 @@
+// What Python and the runtime tell each other. simulator/abi.py mirrors these structs field by field.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace refconv {
+
+struct Index {  // x varies fastest, as in CUDA
+    unsigned x, y, z;
+};
+
+// In which order the blocks of a grid, and between two barriers the threads of a block, take their turns.
+enum Order : int32_t { kInOrder = 0, kReversed = 1, kRandom = 2 };
+
+// Memory that one launch may touch: the array [begin, end) inside the accessible pages [first, last).
+// What the pages hold outside the array is the canary.
+struct Region {
+    uint8_t *first, *begin, *end, *last;
+};
+
+struct Launch {
+    Index grid, block;
+    int32_t order;
+    uint64_t seed;
+    uint32_t dynamic_shared;  // bytes
+    uint8_t poison;           // what uninitialised shared memory holds
+    uint8_t canary;           // what surrounds every array
+    int32_t region_count;
+    Region* regions;
+};
+
+enum Kind : int32_t {
+    kNone = 0,
+    kMemoryFault = 1,       // an access outside every array: address, is_write
+    kStackOverflow = 2,     // endless recursion, or local arrays beyond the fiber's stack
+    kArithmeticFault = 3,   // an integer division by zero
+    kTrap = 4,              // __trap, a failed assert
+    kBarrierMismatch = 5,   // two threads wait at different barriers
+    kBarrierDeserted = 6,   // a thread waits for one that has left the kernel
+    kCanary = 7,            // a write beside an array: region, address
+    kInterrupted = 8,       // a signal (Ctrl-C, a time limit) arrived: signal
+    kOutOfMemory = 9,       // no room for stacks, or for the order of the blocks
+};
+
+struct Finding {
+    int32_t kind;
+    int32_t signal;
+    int32_t is_write;  // 1 a write, 0 a read, -1 unknown
+    int32_t region;
+    uintptr_t address;
+    Index block, thread, other_thread;
+    int32_t line, other_line;
+    const char *file, *other_file;
+    const char* message;
+};
+
+// One parameter of a kernel, read off its signature.
+struct Parameter {
+    char kind;     // p pointer, i signed, u unsigned, f float, b bool, V anything else by value
+    char element;  // of what a pointer points to
+    int32_t size, element_size;
+    int32_t is_const;  // a pointer to const
+};
+
+struct Kernel {
+    const char* name;
+    void (*call)(void** arguments);
+    const Parameter* parameters;
+    int32_t parameter_count;
+};
+
+}  // namespace refconv
+
+#define REFCONV_EXPORT extern "C" __attribute__((visibility("default")))
+
+// The kernels of a module: defined by the translation unit that Python writes around the .cu file.
+REFCONV_EXPORT const refconv::Kernel refconv_kernels[];
+REFCONV_EXPORT const int32_t refconv_kernel_count;
+// The start of dynamic shared memory, or null where no kernel declares any.
+REFCONV_EXPORT void* refconv_dynamic_shared();
+// The sizes of the structs above, in the order of simulator/abi.py's SIZES: Python checks that it has them right.
+REFCONV_EXPORT const int32_t refconv_abi_sizes[];
+// Runs one launch to its end or to the first finding. Returns finding->kind.
+REFCONV_EXPORT int32_t refconv_launch(const refconv::Kernel*, void** arguments, const refconv::Launch*, refconv::Finding*);

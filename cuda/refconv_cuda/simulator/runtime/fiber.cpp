@@ -1,0 +1,111 @@
+#include "fiber.h"
+
+#include <sys/mman.h>
+
+namespace refconv {
+
+bool Stacks::reserve(int count) {
+    if (count <= count_) return true;
+    if (base_) munmap(reinterpret_cast<void*>(base_), size_);
+    base_ = count_ = 0;
+    size_ = count * (kGuard + kStack);
+    void* memory = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) return false;
+    base_ = reinterpret_cast<uintptr_t>(memory);
+    for (int i = 0; i < count; ++i) {
+        if (mprotect(reinterpret_cast<void*>(base_ + i * (kGuard + kStack)), kGuard, PROT_NONE)) return false;
+    }
+    count_ = count;
+    return true;
+}
+
+void Stacks::reset() {
+    free_count_ = 0;
+    for (int i = count_; i-- > 0;) give_back(i);
+}
+
+bool Stacks::is_guard(uintptr_t address) const {
+    return holds(address) && (address - base_) % (kGuard + kStack) < kGuard;
+}
+
+// The words that refconv_switch pops, from the lowest address up. Tops are spread over cache lines: stacks that
+// all began at the same offset of a page would compete for the same few sets of the cache.
+void* Stacks::prepare(int stack, void (*function)()) const {
+    uintptr_t top = base_ + (stack + 1) * (kGuard + kStack) - (stack % 16) * 192;
+    uintptr_t* words = reinterpret_cast<uintptr_t*>(top & ~uintptr_t(15));
+#if defined(__x86_64__)
+    *--words = 0;  // the return address of `function`, which never returns; it also keeps the ABI's alignment
+    *--words = reinterpret_cast<uintptr_t>(function);
+    for (int i = 0; i < 6; ++i) *--words = 0;  // rbp rbx r12 r13 r14 r15
+#elif defined(__aarch64__)
+    words -= 20;
+    for (int i = 0; i < 20; ++i) words[i] = 0;
+    words[11] = reinterpret_cast<uintptr_t>(function);  // x30, the link register
+#endif
+    return words;
+}
+
+}  // namespace refconv
+
+#if defined(__x86_64__)
+asm(R"(
+    .text
+    .globl refconv_switch
+    .hidden refconv_switch
+    .type refconv_switch, @function
+refconv_switch:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
+    .size refconv_switch, .-refconv_switch
+)");
+#elif defined(__aarch64__)
+asm(R"(
+    .text
+    .globl refconv_switch
+    .hidden refconv_switch
+    .type refconv_switch, %function
+refconv_switch:
+    sub sp, sp, #160
+    stp x19, x20, [sp, #0]
+    stp x21, x22, [sp, #16]
+    stp x23, x24, [sp, #32]
+    stp x25, x26, [sp, #48]
+    stp x27, x28, [sp, #64]
+    stp x29, x30, [sp, #80]
+    stp d8, d9, [sp, #96]
+    stp d10, d11, [sp, #112]
+    stp d12, d13, [sp, #128]
+    stp d14, d15, [sp, #144]
+    mov x9, sp
+    str x9, [x0]
+    mov sp, x1
+    ldp x19, x20, [sp, #0]
+    ldp x21, x22, [sp, #16]
+    ldp x23, x24, [sp, #32]
+    ldp x25, x26, [sp, #48]
+    ldp x27, x28, [sp, #64]
+    ldp x29, x30, [sp, #80]
+    ldp d8, d9, [sp, #96]
+    ldp d10, d11, [sp, #112]
+    ldp d12, d13, [sp, #128]
+    ldp d14, d15, [sp, #144]
+    add sp, sp, #160
+    ret
+    .size refconv_switch, .-refconv_switch
+)");
+#else
+#error "The simulator switches stacks by hand, which is written for x86-64 and aarch64 only."
+#endif

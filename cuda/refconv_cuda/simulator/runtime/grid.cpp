@@ -1,0 +1,99 @@
+// One launch: the blocks of a grid, one after another.
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi.h"
+#include "block.h"
+#include "cuda_words.h"
+#include "order.h"
+#include "shared_memory.h"
+#include "trap.h"
+
+uint3 blockIdx;
+dim3 blockDim, gridDim;
+
+namespace refconv {
+
+namespace {
+
+// The first byte of [begin, end) that is not `canary`, or null.
+uint8_t* first_changed(uint8_t* begin, uint8_t* end, uint8_t canary) {
+    while (begin < end && *begin == canary) ++begin;
+    return begin < end ? begin : nullptr;
+}
+
+void check_canaries(const Launch& launch, Finding* finding) {
+    for (int i = 0; i < launch.region_count; ++i) {
+        const Region& region = launch.regions[i];
+        uint8_t* changed = first_changed(region.first, region.begin, launch.canary);
+        if (!changed) changed = first_changed(region.end, region.last, launch.canary);
+        if (!changed) continue;
+        finding->kind = kCanary;
+        finding->region = i;
+        finding->address = reinterpret_cast<uintptr_t>(changed);
+        return;
+    }
+}
+
+// The order of the blocks. Only a random one needs a table; a grid may be too large for any.
+class Turns {
+  public:
+    Turns(const Launch& launch, uint64_t count, Random& random) : order_(launch.order), count_(count) {
+        if (order_ != kRandom) return;
+        table_ = count <= kMost ? static_cast<uint64_t*>(malloc(count * sizeof *table_)) : nullptr;
+        if (table_) arrange(table_, count, order_, random);
+    }
+    ~Turns() { free(table_); }
+    bool ready() const { return order_ != kRandom || table_; }
+    uint64_t operator[](uint64_t i) const { return table_ ? table_[i] : order_ == kReversed ? count_ - 1 - i : i; }
+
+  private:
+    static constexpr uint64_t kMost = 1 << 26;
+    int32_t order_;
+    uint64_t count_;
+    uint64_t* table_ = nullptr;
+};
+
+void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Finding* finding) {
+    const Index& grid = launch.grid;
+    uint64_t count = uint64_t(grid.x) * grid.y * grid.z;
+    Random random(launch.seed);
+    Turns turns(launch, count, random);
+    if (!turns.ready() || !the_block.reshape(launch.block)) {
+        finding->kind = kOutOfMemory;
+        return;
+    }
+    SharedMemory shared;
+    shared.find();
+    Traps traps(finding);
+    for (uint64_t i = 0; i < count; ++i) {
+        uint64_t turn = turns[i];
+        blockIdx = {unsigned(turn % grid.x), unsigned(turn / grid.x % grid.y), unsigned(turn / grid.x / grid.y)};
+        finding->block = {blockIdx.x, blockIdx.y, blockIdx.z};
+        shared.fill(launch.poison, launch.dynamic_shared);
+        the_block.run(kernel, arguments, launch.order, random, finding);
+        if (finding->kind == kNone && Traps::pending()) {
+            finding->kind = kInterrupted;
+            finding->signal = Traps::pending();
+        }
+        if (finding->kind != kNone) return;
+    }
+}
+
+}  // namespace
+
+}  // namespace refconv
+
+const int32_t refconv_abi_sizes[] = {sizeof(refconv::Region), sizeof(refconv::Launch), sizeof(refconv::Finding),
+                                     sizeof(refconv::Parameter), sizeof(refconv::Kernel)};
+
+int32_t refconv_launch(const refconv::Kernel* kernel, void** arguments, const refconv::Launch* launch,
+                       refconv::Finding* finding) {
+    using namespace refconv;
+    memset(finding, 0, sizeof *finding);
+    gridDim = {launch->grid.x, launch->grid.y, launch->grid.z};
+    blockDim = {launch->block.x, launch->block.y, launch->block.z};
+    run_blocks(*kernel, arguments, *launch, finding);
+    if (finding->kind == kNone) check_canaries(*launch, finding);
+    return finding->kind;
+}

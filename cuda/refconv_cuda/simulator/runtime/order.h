@@ -1,0 +1,39 @@
+// The order in which blocks, or the threads of a block, take their turns.
+#pragma once
+#include "abi.h"
+
+namespace refconv {
+
+// splitmix64 (Steele, Lea and Flood, 2014): one add and three mixes a number, and any seed will do.
+class Random {
+  public:
+    explicit Random(uint64_t seed = 0) : state_(seed) {}
+
+    uint64_t next() {
+        uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        return z ^ (z >> 31);
+    }
+    // A number below n; n is far below 2^32, so the bias is far below anything that matters here.
+    uint64_t below(uint64_t n) { return (next() >> 32) * n >> 32; }
+
+  private:
+    uint64_t state_;
+};
+
+// Writes the numbers 0 .. n-1 to `turns` in the given order. Single threads are permuted, not warps: an order of
+// warps would never show a race between two lanes of one.
+template <class T>
+void arrange(T* turns, T n, int32_t order, Random& random) {
+    for (T i = 0; i < n; ++i) turns[i] = order == kReversed ? n - 1 - i : i;
+    if (order != kRandom) return;
+    for (T i = n; i > 1; --i) {
+        T j = static_cast<T>(random.below(i));
+        T other = turns[j];
+        turns[j] = turns[i - 1];
+        turns[i - 1] = other;
+    }
+}
+
+}  // namespace refconv
