@@ -51,6 +51,19 @@ def cells(problem: Problem) -> list[str]:
     return [name for name, holds in CELLS.items() if holds(problem)]
 
 
+def exchanged(problem: Problem) -> Problem:
+    """The problem with height and width exchanged throughout."""
+    top, bottom, left, right = problem.padding
+    return problem.replace(
+        height=problem.width,
+        width=problem.height,
+        kernel=problem.kernel[::-1],
+        stride=problem.stride[::-1],
+        dilation=problem.dilation[::-1],
+        padding=(left, right, top, bottom),
+    )
+
+
 def _any_axis(problem: Problem, holds: Callable[[int, int], bool]) -> bool:
     return any(holds(s, a) for s, a in zip(problem.stride, problem.kernel, strict=True))
 

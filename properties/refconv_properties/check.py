@@ -1,0 +1,258 @@
+"""`refconv check`: the suite in processes of its own, watched from outside.
+
+An implementation may print, hang in C code, or take its process down. So the laws run in pytest processes that share
+them out, and this one watches: it shows progress, ends a process whose call has been running for too long, replaces
+one that died, and reports that as what it is, a broken law.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from refconv.problem import Problem
+from refconv_properties.channel import Listener, Status
+from refconv_properties.laws import catalogue
+from refconv_properties.report import Result, Run, as_json, by_run, rendered, verdict
+from refconv_properties.search import PROFILES, Counterexample, Outcome, reproduction
+
+GRACE = 2.0  # seconds beyond the time limit in which a process may still end the call by itself
+STARTUP = 120.0  # seconds for a process to import the implementations
+POLL = 0.05
+
+
+class CannotRun(Exception):
+    """The check cannot run; the message says why."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to check, and how: the options of `refconv check`."""
+
+    problems: Sequence[Problem] = ()
+    implementations: Sequence[str] = ()
+    device: str = "auto"
+    dtypes: Sequence[str] = ()
+    laws: Sequence[str] = ()
+    profile: str = "quick"
+    examples: int | None = None
+    seed: int = 0
+    time_limit: float = 10.0
+    jobs: int = 1
+
+    @property
+    def examples_each(self) -> int:
+        """How many examples each law is to be tried on."""
+        return len(self.problems) or self.examples or PROFILES[self.profile]
+
+    def pytest_arguments(self) -> list[str]:
+        """The same, as the plugin's options."""
+        arguments = [f"--device={self.device}", f"--conv-profile={self.profile}", f"--conv-seed={self.seed}"]
+        arguments += [f"--impl={spec}" for spec in self.implementations]
+        arguments += [f"--conv-dtype={dtype}" for dtype in self.dtypes]
+        arguments += [f"--conv-law={law}" for law in self.laws]
+        arguments += [f"--conv-problem={problem}" for problem in self.problems]
+        arguments += [f"--conv-time-limit={self.time_limit}"]
+        return arguments + ([f"--conv-examples={self.examples}"] if self.examples else [])
+
+
+@dataclass
+class _Worker:
+    process: subprocess.Popen[bytes]
+    listener: Listener
+    log: Path
+    started: float = field(default_factory=time.monotonic)
+    ready: bool = False
+    running: str = ""  # the test that it has claimed and not finished
+    stopped_because: str = ""
+
+
+class Check:
+    """One run of `refconv check`. `results` grows while `run` is under way, so an interrupted one can be reported."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._tests: dict[str, tuple[Run, str]] = {}
+        self._results: dict[str, Result] = {}
+
+    @property
+    def results(self) -> list[Result]:
+        """What is known so far, in the order of the laws."""
+        return [self._results[test] for test in self._tests if test in self._results]
+
+    def run(self, console: Console) -> None:
+        """Runs all laws. Raises `CannotRun`; on ``KeyboardInterrupt`` the processes are ended first."""
+        with tempfile.TemporaryDirectory(prefix="refconv-check-") as folder, _progress(console) as progress:
+            bar = progress.add_task("starting", total=None)
+            workers = [self._start(Path(folder)) for _ in range(self.request.jobs)]
+            try:
+                while workers:
+                    time.sleep(POLL)
+                    for worker in list(workers):
+                        self._listen(worker)
+                        self._stop_if_late(worker)
+                        if worker.process.poll() is not None:
+                            workers.remove(worker)
+                            if self._bury(worker):
+                                workers.append(self._start(Path(folder)))
+                    self._show(progress, bar, workers)
+            finally:
+                for worker in workers:
+                    worker.process.kill()
+                    worker.process.wait()
+
+    def _start(self, folder: Path) -> _Worker:
+        log = folder / f"log-{time.monotonic_ns()}"
+        environment = {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
+        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        # One thread each: the operands are small, and the processes share the machine.
+        environment |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        environment.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(folder / "hypothesis"))
+        command = [sys.executable, "-m", "pytest", "--pyargs", "refconv_properties", "-c", os.devnull]
+        command += [f"--rootdir={folder}", "-p", "refconv_properties.plugin", "-p", "no:cacheprovider", "-q"]
+        command += ["--tb=short", f"--conv-channel={folder}", *self.request.pytest_arguments()]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+            )
+        return _Worker(process, Listener(folder, process.pid), log)
+
+    def _listen(self, worker: _Worker) -> None:
+        for event in worker.listener.events():
+            match event:
+                case {"event": "error", "message": message}:
+                    raise CannotRun(message)
+                case {"event": "collected", "tests": tests}:
+                    worker.ready = True
+                    for test, told in tests.items():
+                        self._tests.setdefault(test, (Run(**told["run"]), told["law"]))
+                case {"event": "claimed", "test": test}:
+                    if worker.running:  # it ended without a result: a fault of the suite itself
+                        raise CannotRun(_last_words(worker, f"{worker.running} ended without a result"))
+                    worker.running = test
+                case {"event": "finished", "test": test, "result": result}:
+                    worker.running = ""
+                    self._results[test] = Result.loads(result)
+
+    def _stop_if_late(self, worker: _Worker) -> None:
+        """Kills a process whose call does not end, or that never gets to its laws."""
+        now, status = time.monotonic(), worker.listener.status()
+        if status.operator and now - status.since > self.request.time_limit + GRACE:
+            limit = f"{self.request.time_limit:g} s"
+            worker.stopped_because = f"{status.operator} did not return within {limit}, and had to be killed"
+            worker.process.kill()
+            worker.process.wait()
+        elif not worker.ready and now - worker.started > STARTUP:
+            worker.process.kill()
+            worker.process.wait()
+            raise CannotRun(f"importing {', '.join(self.request.implementations)} took more than {STARTUP:g} s")
+
+    def _bury(self, worker: _Worker) -> bool:
+        """Explains how a process ended; True if another must take its place."""
+        self._listen(worker)
+        code = worker.process.returncode
+        if not worker.ready:
+            raise CannotRun(_last_words(worker, f"the process that loads the implementation {_manner(code)}"))
+        if worker.running and code in (0, 1):
+            raise CannotRun(_last_words(worker, f"{worker.running} ended without a result"))
+        if not worker.running:
+            if code not in (0, 1, 5):  # pytest's: all passed, some failed, none collected
+                raise CannotRun(_last_words(worker, f"a process that runs the laws {_manner(code)}"))
+            return False
+        run, law = self._tests[worker.running]
+        status = worker.listener.status()
+        if not status.problem:
+            raise CannotRun(_last_words(worker, f"a process {_manner(code)} while it prepared the law {law}"))
+        doing = f"while {status.operator} was running" if status.operator else "between two calls"
+        what = worker.stopped_because or f"the process {_manner(code)} {doing}"
+        self._results[worker.running] = Result(run, _fatal(run, law, status, [what, "not shrunk"]))
+        return True
+
+    def _show(self, progress: Progress, bar: Any, workers: list[_Worker]) -> None:
+        if not self._tests:
+            return
+        each = self.request.examples_each
+        running = [worker for worker in workers if worker.running in self._tests]
+        done = len(self._results) * each
+        done += sum(min(worker.listener.status().examples, each) for worker in running)
+        broken = sum(result.outcome.verdict == "broken" for result in self._results.values())
+        names = [f"{law} ({run.implementation} {run.dtype})" for run, law in (self._tests[w.running] for w in running)]
+        text = f"{len(self._results)}/{len(self._tests)} laws" + (f", [bold red]{broken} broken[/]" if broken else "")
+        progress.update(bar, total=len(self._tests) * each, completed=done, description=text, doing=", ".join(names))
+
+
+def check(request: Request, *, json_file: Path | None = None) -> int:
+    """Runs the check, prints the report to standard output, and returns the exit status.
+
+    0: every law held; 1: one was broken; 2: it could not run, or nothing was tested; 130: interrupted.
+    """
+    out = Console(highlight=False)
+    err = Console(stderr=True, highlight=False)
+    unknown = [law for law in request.laws if law not in catalogue()]
+    if unknown:
+        err.print(f"refconv check: law {unknown[0]!r} must be one of {', '.join(catalogue())}", markup=False)
+        return 2
+    checking = Check(request)
+    status = 0
+    try:
+        checking.run(err)
+    except CannotRun as reason:
+        err.print(f"refconv check: {reason}", markup=False, soft_wrap=True)
+        status = 2
+    except KeyboardInterrupt:
+        err.print("refconv check: interrupted")
+        status = 130
+    results = checking.results
+    if results:
+        width = out.width if out.is_terminal else 1000
+        out.file.write(rendered(results, width=width, colour=out.is_terminal and not out.no_color))
+        out.file.write(f"seed {request.seed}\n")
+        out.file.flush()
+    if json_file is not None and (results or status == 0):
+        try:
+            json_file.write_text(json.dumps(as_json(results, seed=request.seed), indent=1) + "\n")
+        except OSError as error:
+            err.print(f"refconv check: cannot write {json_file}: {error.strerror}", markup=False)
+            status = status or 2
+    if status:
+        return status
+    verdicts = {verdict(outcomes) for outcomes in by_run(results).values()}
+    if "broken" in verdicts:
+        return 1
+    return 0 if "held" in verdicts else 2
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[doing]}"))
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _fatal(run: Run, law: str, status: Status, sentences: list[str]) -> Outcome:
+    problem = Problem.parse(status.problem)
+    command = reproduction(run.spec, run.device, run.dtype, law, problem, status.seed)
+    counterexample = Counterexample(status.problem, status.seed, command, sentences)
+    return Outcome(law, "broken", status.examples, counterexample=counterexample)
+
+
+def _manner(code: int) -> str:
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with status {code}"
+
+
+def _last_words(worker: _Worker, what: str) -> str:
+    """What happened, and the last lines that the process wrote, the only trace that it left."""
+    lines: Iterator[str] = (line.strip() for line in worker.log.read_text(errors="replace").splitlines())
+    return "\n  ".join([f"{what}; its last words:", *[line for line in lines if line][-8:]])

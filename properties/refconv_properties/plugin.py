@@ -1,0 +1,241 @@
+"""The pytest plugin: options, what is under test, and a table of laws at the end.
+
+It is loaded in every pytest run where refconv is installed, so it imports little, and does nothing unless laws are
+collected.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from refconv_properties.channel import Channel
+    from refconv_properties.laws import Law
+    from refconv_properties.report import Result, Run
+    from refconv_properties.search import Plan
+    from refconv_properties.subject import Subject
+
+OURS = ("im2col", "implicit-gemm", "implicit-gemm-64")
+TIME_LIMIT = 10.0
+
+_seed = pytest.StashKey[int]()
+_subjects = pytest.StashKey["list[Subject]"]()
+_channel = pytest.StashKey["Channel | None"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of `refconv check`, as pytest has them."""
+    group = parser.getgroup("refconv", "laws of convolution")
+    add = group.addoption
+    add(
+        "--impl",
+        action="append",
+        default=[],
+        metavar="NAME|MODULE:OBJ|FILE.py:OBJ",
+        help="the convolution under test; may be repeated (default: refconv's own CUDA kernels)",
+    )
+    add("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
+    add("--conv-dtype", action="append", default=[], metavar="DTYPE", help="test in this dtype; may be repeated")
+    add("--conv-law", action="append", default=[], metavar="NAME", help="test this law; may be repeated")
+    add("--conv-problem", action="append", default=[], metavar="PROBLEM", help="test on this problem only")
+    add("--conv-profile", choices=("quick", "ci", "thorough"), default="quick", help="how many examples for each law")
+    add("--conv-examples", type=int, default=None, metavar="N", help="examples for each law, whatever the profile says")
+    add("--conv-seed", type=int, default=None, metavar="N", help="what the search is drawn from (default: at random)")
+    add("--conv-time-limit", type=float, default=TIME_LIMIT, metavar="SECONDS", help="for one call of an operator")
+    add("--conv-json", default=None, metavar="FILE", help="write a report")
+    add("--conv-channel", default=None, help="where `refconv check` listens; for its own use")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fixes the seed before xdist starts its workers, so that all of them have the same."""
+    given = config.getoption("--conv-seed")
+    worker_input = getattr(config, "workerinput", None)
+    if given is not None:
+        config.stash[_seed] = given
+    elif worker_input is not None:
+        config.stash[_seed] = worker_input["refconv_seed"]
+    else:
+        config.stash[_seed] = secrets.randbelow(2**32)
+    if worker_input is None:
+        config.pluginmanager.register(_Reporter(config), "refconv-reporter")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells an xdist worker the seed."""
+    node.workerinput["refconv_seed"] = node.config.stash[_seed]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each law is tested on each implementation in each dtype."""
+    if "refconv_subject" in metafunc.fixturenames:
+        subjects = _subjects_under_test(metafunc.config)
+        names = [f"{s.implementation.name}-{s.implementation.device}-{s.dtype}" for s in subjects]
+        metafunc.parametrize("refconv_subject", subjects, ids=names)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keeps the laws that were asked for."""
+    wanted = config.getoption("--conv-law")
+    if wanted:
+        kept = [item for item in items if (law := _law_of(item)) is None or law.name in wanted]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+    channel = _open_channel(config)
+    if channel is not None:
+        channel.collected(
+            {item.nodeid: (_run_of(item), law.name) for item in items if (law := _law_of(item)) is not None}
+        )
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Under `refconv check` several processes share the laws; each runs those that it is the first to claim."""
+    channel = _open_channel(session.config)
+    if channel is None:
+        return None
+    for item in session.items:
+        # Which test comes next is not known before it is claimed, so each is torn down for good.
+        if channel.claim(item.nodeid):
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+    return True
+
+
+@pytest.fixture
+def refconv_search(request: pytest.FixtureRequest) -> Callable[[Law, Subject], None]:
+    """Runs a law on a subject; fails or skips the test accordingly."""
+    from refconv_properties.report import Result, Run, counterexample_text
+    from refconv_properties.search import Searching
+
+    def search(law: Law, conv: Subject) -> None:
+        channel = _open_channel(request.config)
+        run = Run.of(conv.implementation, str(conv.dtype))
+        searching = Searching(law, conv, _plan(request.config))
+        if channel is not None:
+            channel.watch(request.node.nodeid, searching)
+        result = Result(run, searching.run())
+        if channel is not None:
+            channel.finished(request.node.nodeid, result)
+        request.node.user_properties.append(("refconv", result.dumps()))
+        if result.outcome.verdict == "broken":
+            pytest.fail(counterexample_text(result), pytrace=False)
+        if result.outcome.verdict == "skipped":
+            pytest.skip(result.outcome.reason or "")
+
+    return search
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """What is under test, if anything was asked to be."""
+    if not config.getoption("--impl"):
+        return None
+    what = ", ".join(config.getoption("--impl"))
+    return f"refconv: {what} on device {config.getoption('--device')}, seed {config.stash[_seed]}"
+
+
+class _Reporter:
+    """Collects what the laws' tests say, also from xdist's workers, and reports it at the end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._results: list[Result] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Takes the result that a law's test has attached to its report."""
+        if report.when == "call":
+            from refconv_properties.report import Result
+
+            texts = [str(value) for name, value in report.user_properties if name == "refconv"]
+            self._results += [Result.loads(text) for text in texts]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The table of laws."""
+        if not self._results:
+            return
+        from refconv_properties.report import rendered
+
+        width = max(shutil.get_terminal_size().columns, 80)
+        terminalreporter.section("laws of convolution")
+        terminalreporter.write_line(rendered(self._results, width=width, colour=terminalreporter.hasmarkup))
+        terminalreporter.write_line(f"seed {self._config.stash[_seed]} (--conv-seed)")
+
+    def pytest_sessionfinish(self) -> None:
+        """Writes the JSON report."""
+        file = self._config.getoption("--conv-json")
+        if file is not None:
+            from refconv_properties.report import as_json
+
+            report = as_json(self._results, seed=self._config.stash[_seed])
+            Path(file).write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _subjects_under_test(config: pytest.Config) -> list[Subject]:
+    """Each implementation in each dtype. Raises ``pytest.UsageError`` for one that cannot be had."""
+    if _subjects in config.stash:
+        return config.stash[_subjects]
+    import numpy as np
+
+    from refconv.implementation import ImplementationError, load
+    from refconv_properties.subject import Subject
+
+    subjects = []
+    try:
+        for spec in config.getoption("--impl") or OURS:
+            implementation = load(spec, config.getoption("--device"))
+            wanted = config.getoption("--conv-dtype") or implementation.dtypes
+            for dtype in wanted:
+                if dtype not in implementation.dtypes:
+                    offered = ", ".join(implementation.dtypes)
+                    raise ImplementationError(f"{spec} is for dtypes {offered}, not for {dtype}")
+                subjects.append(Subject(implementation, np.dtype(dtype), config.getoption("--conv-time-limit")))
+    except ImplementationError as error:
+        channel = _open_channel(config)
+        if channel is not None:
+            channel.error(str(error))
+        raise pytest.UsageError(str(error)) from error
+    config.stash[_subjects] = subjects
+    return subjects
+
+
+def _plan(config: pytest.Config) -> Plan:
+    from refconv.problem import Problem
+    from refconv_properties.search import PROFILES, Plan
+
+    try:
+        problems = tuple(Problem.parse(text) for text in config.getoption("--conv-problem"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+    examples = config.getoption("--conv-examples") or PROFILES[config.getoption("--conv-profile")]
+    seed = config.stash[_seed]
+    if problems and config.getoption("--conv-seed") is None:
+        seed = 0
+    return Plan(examples, seed, problems)
+
+
+def _open_channel(config: pytest.Config) -> Channel | None:
+    if _channel not in config.stash:
+        folder = config.getoption("--conv-channel")
+        if folder is None:
+            config.stash[_channel] = None
+        else:
+            from refconv_properties.channel import Channel
+
+            config.stash[_channel] = Channel(Path(folder))
+    return config.stash[_channel]
+
+
+def _law_of(item: pytest.Item) -> Law | None:
+    return getattr(getattr(item, "function", None), "law", None)
+
+
+def _run_of(item: pytest.Item) -> Run:
+    from refconv_properties.report import Run
+
+    subject = item.callspec.params["refconv_subject"]  # type: ignore[attr-defined]
+    return Run.of(subject.implementation, str(subject.dtype))

@@ -1,0 +1,186 @@
+"""What a run of the suite found, as JSON and as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+import refconv
+from refconv.implementation import Implementation
+from refconv_properties.search import Counterexample, Outcome
+
+STYLES = {"held": "green", "broken": "bold red", "skipped": "dim", "not offered": "yellow"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One implementation, on one device, in one dtype."""
+
+    implementation: str
+    device: str
+    dtype: str
+    spec: str
+
+    @classmethod
+    def of(cls, implementation: Implementation, dtype: str) -> Run:
+        """The run of an implementation in a dtype."""
+        return cls(implementation.name, implementation.device, dtype, implementation.spec)
+
+    def __str__(self) -> str:
+        return f"{self.implementation} on {self.device}, {self.dtype}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one law in one run."""
+
+    run: Run
+    outcome: Outcome
+
+    def dumps(self) -> str:
+        """As one line, for another process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def loads(cls, line: str) -> Result:
+        """The inverse of `dumps`."""
+        data = json.loads(line)
+        outcome = data["outcome"]
+        if outcome["counterexample"] is not None:
+            outcome["counterexample"] = Counterexample(**outcome["counterexample"])
+        return cls(Run(**data["run"]), Outcome(**outcome))
+
+
+def verdict(outcomes: Iterable[Outcome]) -> str:
+    """``broken`` if any law is; ``not offered`` if none could be tried; else ``held``."""
+    verdicts = {outcome.verdict for outcome in outcomes}
+    if "broken" in verdicts:
+        return "broken"
+    return "held" if "held" in verdicts else "not offered"
+
+
+def by_run(results: Iterable[Result]) -> dict[Run, list[Outcome]]:
+    """The outcomes of each run, in the order in which they came."""
+    runs: dict[Run, list[Outcome]] = {}
+    for result in results:
+        runs.setdefault(result.run, []).append(result.outcome)
+    return runs
+
+
+def as_json(results: Iterable[Result], *, seed: int) -> dict[str, Any]:
+    """The report that ``--json`` writes. Seconds are rounded to milliseconds."""
+    runs = [
+        {
+            "implementation": run.implementation,
+            "spec": run.spec,
+            "device": run.device,
+            "dtype": run.dtype,
+            "verdict": verdict(outcomes),
+            "laws": [
+                {
+                    "law": outcome.law,
+                    "verdict": outcome.verdict,
+                    "examples": outcome.examples,
+                    "seconds": round(outcome.seconds, 3),
+                    "reason": outcome.reason,
+                    "counterexample": asdict(outcome.counterexample) if outcome.counterexample else None,
+                }
+                for outcome in outcomes
+            ],
+        }
+        for run, outcomes in by_run(results).items()
+    ]
+    return {"version": refconv.__version__, "seed": seed, "runs": runs}
+
+
+def rendered(results: list[Result], *, width: int, colour: bool) -> str:
+    """The report as text: the counterexamples, then the table, then one line to remember."""
+    console = Console(width=width, force_terminal=colour, no_color=not colour, highlight=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(Group(*_parts(results)), soft_wrap=False)
+    text: str = capture.get()
+    return text if colour else "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def _parts(results: list[Result]) -> list[RenderableType]:
+    broken = [result for result in results if result.outcome.counterexample is not None]
+    return [*(_counterexample(result) for result in broken), _table(results), _summary(results)]
+
+
+def counterexample_text(result: Result) -> str:
+    """A broken law in a few lines: what, on which problem, the first wrong element, and how to see it again."""
+    found = result.outcome.counterexample
+    assert found is not None
+    lines = [f"{result.run}: {result.outcome.law} is broken", f"  on {found.problem}, seed {found.seed}"]
+    lines += [f"  {sentence}" for sentence in found.explanation]
+    return "\n".join([*lines, f"  again: {found.command}"])
+
+
+def _counterexample(result: Result) -> Text:
+    first, *rest = counterexample_text(result).splitlines()
+    text = Text(first, style=STYLES["broken"], overflow="fold")
+    for line in rest:
+        text.append(f"\n{line}", style="default")
+    text.append("\n")
+    return text
+
+
+def _table(results: list[Result]) -> Table:
+    """One row a law, one column a run."""
+    runs = by_run(results)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("law")
+    for run in runs:
+        table.add_column(f"{run.implementation}\n{run.device}\n{run.dtype}", justify="right")
+    for name in dict.fromkeys(result.outcome.law for result in results):
+        cells = []
+        for outcomes in runs.values():
+            outcome = next((outcome for outcome in outcomes if outcome.law == name), None)
+            cells.append(_cell(outcome) if outcome else Text("-", style="dim"))
+        table.add_row(name, *cells)
+    table.add_section()
+    verdicts = (verdict(outcomes) for outcomes in runs.values())
+    table.add_row("verdict", *(Text(word, style=STYLES[word]) for word in verdicts))
+    return table
+
+
+def _cell(outcome: Outcome) -> Text:
+    """``held 212``: the verdict and the number of examples."""
+    text = Text(outcome.verdict, style=STYLES[outcome.verdict])
+    if outcome.examples:
+        text.append(f" {outcome.examples:>4}", style="dim")
+    return text
+
+
+def _summary(results: list[Result]) -> Text:
+    runs = by_run(results)
+    counts = {word: 0 for word in ("held", "broken", "not offered")}
+    for outcomes in runs.values():
+        counts[verdict(outcomes)] += 1
+    examples = sum(result.outcome.examples for result in results)
+    laws = sum(result.outcome.verdict != "skipped" for result in results)
+    text = Text("\n")
+    if counts["broken"]:
+        broken = [result for result in results if result.outcome.verdict == "broken"]
+        text.append(f"BROKEN: {len(broken)} of {laws} laws tried", style=STYLES["broken"])
+    elif counts["held"]:
+        text.append(f"held: all {laws} laws tried", style=STYLES["held"])
+    else:
+        text.append("nothing was tested", style=STYLES["not offered"])
+    text.append(f", in {len(runs)} run{'s' if len(runs) != 1 else ''} and {examples} examples")
+    reasons: dict[str, list[str]] = {}
+    for result in results:
+        if result.outcome.verdict == "skipped" and result.outcome.reason:
+            laws_of = reasons.setdefault(f"{result.run.implementation}: {result.outcome.reason}", [])
+            if result.outcome.law not in laws_of:
+                laws_of.append(result.outcome.law)
+    for reason, names in reasons.items():
+        text.append(f"\nskipped, {reason}: {', '.join(names)}", style="dim")
+    return text

@@ -1,0 +1,170 @@
+"""The implementation under test, called with care.
+
+Every call gets operands of its own, is bounded in time, and has its result checked against the contract: an array of
+the right shape and dtype, operands left alone. Whatever goes wrong is a `LawBroken` that says so in a sentence.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from refconv.implementation import Implementation
+from refconv.problem import Operator, Problem
+from refconv_properties.broken import LawBroken, TimeLimitExceeded, element, number, only_if
+
+Array = npt.NDArray[Any]
+
+RESULTS: dict[Operator, str] = {"forward": "Y", "grad_input": "dX", "grad_weight": "dW"}
+OPERANDS: dict[Operator, tuple[str, str]] = {
+    "forward": ("x", "w"),
+    "grad_input": ("gy", "w"),
+    "grad_weight": ("gy", "x"),
+}
+
+
+@dataclass
+class Subject:
+    """An `Implementation` in one dtype. Its three operators are called as the contract says.
+
+    time_limit: seconds for one call. on_call: told of each call before it happens, and None after it, so that a
+    process that dies or hangs in it can be explained.
+    """
+
+    implementation: Implementation
+    dtype: np.dtype[Any]
+    time_limit: float = 10.0
+    on_call: Callable[[Operator | None], None] = lambda operator: None
+    unsupported: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """The operators that are offered."""
+        return self.implementation.operators
+
+    def offers(self, operator: Operator) -> bool:
+        """Whether ``operator`` is offered."""
+        return operator in self.operators
+
+    def one_of(self, seed: int) -> Operator:
+        """One of the offered operators, by the seed: for laws that would be slow on all."""
+        return self.operators[seed % len(self.operators)]
+
+    def forward(self, x: Array, w: Array, problem: Problem) -> Array:
+        """Y, shape ``problem.y_shape``."""
+        return self.call("forward", x, w, problem)
+
+    def grad_input(self, gy: Array, w: Array, problem: Problem) -> Array:
+        """dX, shape ``problem.x_shape``."""
+        return self.call("grad_input", gy, w, problem)
+
+    def grad_weight(self, gy: Array, x: Array, problem: Problem) -> Array:
+        """dW, shape ``problem.w_shape``."""
+        return self.call("grad_weight", gy, x, problem)
+
+    def call(
+        self,
+        operator: Operator,
+        first: Array,
+        second: Array,
+        problem: Problem,
+        *,
+        any_shape: bool = False,
+        copy: bool = True,
+    ) -> Array:
+        """One call of one operator, on operands in the contract's order.
+
+        any_shape: leave the result's shape for the law to judge. copy: hand over contiguous copies; False hands over
+        the very arrays. Rejects the example where the implementation says that it does not support the problem.
+        """
+        self._assume_supported(problem)
+        pristine = (np.ascontiguousarray(first), np.ascontiguousarray(second))
+        handed = tuple(array.copy() for array in pristine) if copy else (first, second)
+        function = getattr(self.implementation.target, operator)
+        self.on_call(operator)
+        try:
+            with _time_limit(self.time_limit):
+                result = function(*handed, problem)
+        except TimeLimitExceeded:
+            raise TimeLimitExceeded(
+                f"{operator} did not return within {self.time_limit:g} s on {problem}"
+            ) from None
+        except (Exception, SystemExit) as error:
+            raise LawBroken(f"{operator} raised {type(error).__name__}: {error}{_where(error)}") from error
+        finally:
+            self.on_call(None)
+        for name, now, before in zip(OPERANDS[operator], handed, pristine, strict=True):
+            _assert_untouched(operator, name, now, before)
+        return self._checked(operator, result, problem, any_shape)
+
+    def _assume_supported(self, problem: Problem) -> None:
+        try:
+            reason = self.implementation.unsupported(problem)
+        except (Exception, SystemExit) as error:
+            raise LawBroken(f"supports raised {type(error).__name__}: {error}{_where(error)}") from error
+        if reason is not None:
+            self.unsupported[reason] = self.unsupported.get(reason, 0) + 1
+        only_if(reason is None)
+
+    def _checked(self, operator: Operator, result: Any, problem: Problem, any_shape: bool) -> Array:
+        if not isinstance(result, np.ndarray):
+            kind = f"{type(result).__module__}.{type(result).__name__}".removeprefix("builtins.")
+            raise LawBroken(f"{operator} returned {kind}, not a NumPy array")
+        if result.dtype != self.dtype:
+            raise LawBroken(f"{operator} returned dtype {result.dtype} for operands of dtype {self.dtype}")
+        shape = problem.result_shape(operator)
+        if not any_shape and result.shape != shape:
+            raise LawBroken(f"{operator} returned shape {result.shape}, but {RESULTS[operator]} has shape {shape}")
+        return result
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raises `TimeLimitExceeded` inside after that time; in a thread that gets no signals, never."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(signum: int, frame: object) -> None:
+        # Once more a moment later: an `except` clause of the implementation may have caught this one.
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        raise TimeLimitExceeded
+
+    before = signal.signal(signal.SIGALRM, ring)
+    started = time.monotonic()
+    remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if remaining:  # somebody else's alarm, pytest-timeout's for example
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, remaining - (time.monotonic() - started)))
+
+
+def _assert_untouched(operator: Operator, name: str, now: Array, before: Array) -> None:
+    if now.tobytes() == before.tobytes():
+        return
+    changed = now != before
+    index = tuple(int(i) for i in np.argwhere(changed)[0]) if changed.any() else (0,) * now.ndim
+    raise LawBroken(
+        f"{operator} wrote to its operand: {element(name, index)} was {number(before[index])}, "
+        f"and is {number(now[index])} afterwards"
+    )
+
+
+def _where(error: BaseException) -> str:
+    """The line of the implementation that raised: the innermost one that is not a library's."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""

@@ -1,0 +1,89 @@
+"""Laws that compare with refconv's formulas: the sums themselves, and three other roads to them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refconv import exact, index_sum, lowering, rounding, transposed, windows
+from refconv.formats import format_of
+from refconv.problem import Problem
+from refconv_properties.broken import LawBroken, element, equal, number
+from refconv_properties.laws import law
+from refconv_properties.subject import OPERANDS, RESULTS, Subject
+
+
+def _is_float(conv: Subject) -> str | None:
+    return None if format_of(conv.dtype).accumulated else f"{conv.dtype} does not round"
+
+
+@law(
+    "index-sum",
+    "each operator equals the literal index sum, exactly",
+    kills="a term that is missing, foreign or repeated",
+    reference=True,
+)
+def test_index_sum(conv: Subject, problem: Problem, seed: int) -> None:
+    operands = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
+    for operator in conv.operators:
+        first, second = (getattr(operands, name) for name in OPERANDS[operator])
+        expected = getattr(index_sum, operator)(first, second, problem)
+        equal(conv.call(operator, first, second, problem), expected, RESULTS[operator], "the index sum")
+
+
+@law(
+    "rounding",
+    "|computed - exact| <= gamma_K (|A| * |B|), element by element, A and B the operands; one operator an example",
+    kills="a narrower accumulator than declared: TF32, float16, partial sums kept in bfloat16",
+    reference=True,
+    condition=_is_float,
+)
+def test_rounding(conv: Subject, problem: Problem, seed: int) -> None:
+    operands = rounding.operands(problem, seed, conv.dtype)
+    operator = conv.one_of(seed)
+    first, second = (getattr(operands, name) for name in OPERANDS[operator])
+    computed = conv.call(operator, first, second, problem)
+    beyond = rounding.excess(operator, computed, first, second, problem)
+    if beyond:
+        worst = beyond[0]
+        raise LawBroken(
+            f"{element(RESULTS[operator], worst.index)} = {number(worst.computed)} is {worst.error:.3g} away "
+            f"from the exact sum {worst.exact!r}, but rounding in {conv.dtype} explains at most {worst.bound:.3g}"
+        )
+
+
+@law(
+    "lowering",
+    "Y = im2col(X) W, dW = im2col(X)^T G, dX = col2im(G W^T)",
+    kills="index maps that pick another pixel, tap or channel",
+    reference=True,
+)
+def test_lowering(conv: Subject, problem: Problem, seed: int) -> None:
+    operands = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
+    forms = {
+        "forward": "im2col(X) W",
+        "grad_input": "col2im(G W^T)",
+        "grad_weight": "im2col(X)^T G",
+    }
+    for operator in conv.operators:
+        first, second = (getattr(operands, name) for name in OPERANDS[operator])
+        expected = getattr(lowering, operator)(first, second, problem)
+        equal(conv.call(operator, first, second, problem), expected, RESULTS[operator], forms[operator])
+
+
+@law(
+    "transposed-forms",
+    "dW = conv(X, dilate(G))[:a] and dX = conv(pad(dilate(G)), flip(W)), channels permuted",
+    kills="gradients that forget the remainder, the flip, the dilation, or a padding beyond the kernel",
+    any_of=("grad_input", "grad_weight"),
+)
+def test_transposed_forms(conv: Subject, problem: Problem, seed: int) -> None:
+    """The convolution on the right is the implementation's own forward pass, where it offers one."""
+    operands = exact.operands(problem, seed, conv.dtype)
+    convolution = conv.forward if conv.offers("forward") else windows.forward
+    if conv.offers("grad_weight"):
+        expected = transposed.grad_weight(operands.gy, operands.x, problem, conv=convolution)
+        equal(conv.grad_weight(operands.gy, operands.x, problem), expected, "dW", "conv(X, dilate(G))")
+    if conv.offers("grad_input"):
+        expected = transposed.grad_input(operands.gy, operands.w, problem, conv=convolution)
+        actual = conv.grad_input(operands.gy, operands.w, problem)
+        equal(actual, np.asarray(expected), "dX", "conv(dilate(G), flip(W))")

@@ -1,0 +1,32 @@
+"""The law of schedules: on the simulator, the order of threads and blocks changes nothing."""
+
+from __future__ import annotations
+
+from refconv import rounding
+from refconv.problem import Problem
+from refconv_cuda.simulator import schedule
+from refconv_properties.broken import identical
+from refconv_properties.laws import law
+from refconv_properties.subject import OPERANDS, RESULTS, Subject
+
+
+def _is_simulated(conv: Subject) -> str | None:
+    return None if conv.implementation.device == "simulator" else "not on the simulator"
+
+
+@law(
+    "schedule",
+    "on the simulator, no order of threads, warps or blocks changes a bit",
+    kills="missing barriers, races between threads, sums whose order is left to chance",
+    condition=_is_simulated,
+)
+def test_schedule(conv: Subject, problem: Problem, seed: int) -> None:
+    operands = rounding.operands(problem, seed, conv.dtype)
+    for operator in conv.operators:
+        first, second = (getattr(operands, name) for name in OPERANDS[operator])
+        with schedule.scheduled(schedule.Schedule()):
+            expected = conv.call(operator, first, second, problem)
+        for other in (schedule.Schedule("reversed"), schedule.Schedule("random", seed)):
+            with schedule.scheduled(other):
+                result = conv.call(operator, first, second, problem)
+            identical(result, expected, RESULTS[operator], f"with {other}")

@@ -1,0 +1,153 @@
+"""The command line: a thin face over the property suite.
+
+Only this module of the package knows the other two, and imports them when a command needs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from refconv import __version__
+from refconv.problem import Problem
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs ``refconv``; returns its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except ModuleNotFoundError as error:
+        if error.name not in ("hypothesis", "pytest", "rich"):
+            raise
+        print(f"refconv: this needs {error.name}: pip install 'refconv[cpu]'", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough. Python must not try to flush what nobody reads.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="refconv", description="Prove 2-D convolutions right, or find the smallest problem where they are wrong."
+    )
+    parser.add_argument("--version", action="version", version=f"refconv {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_check(commands)
+    laws = commands.add_parser("laws", help="print the catalogue of laws")
+    laws.set_defaults(command=_laws)
+    implementations = commands.add_parser("implementations", help="print what is registered, and what is unavailable")
+    implementations.set_defaults(command=_implementations)
+    return parser
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser(
+        "check",
+        help="test a convolution against the laws",
+        description="Tests convolutions against the laws; without --impl, refconv's own CUDA kernels. "
+        "Exit status: 0 every law held, 1 a law was broken, 2 it could not run.",
+    )
+    check.add_argument("problems", nargs="*", type=_problem, metavar="PROBLEM", help="only these, as b1h5w7i3o4k3s2p1")
+    check.add_argument(
+        "--impl",
+        action="append",
+        default=[],
+        metavar="NAME|MODULE:OBJ|FILE.py:OBJ",
+        help="what to test: a registered name, an object of a module, or of a file; may be repeated",
+    )
+    check.add_argument("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
+    check.add_argument("--dtype", action="append", default=[], help="test in this dtype; may be repeated")
+    check.add_argument("--law", action="append", default=[], metavar="NAME", help="test this law; may be repeated")
+    check.add_argument(
+        "--profile",
+        choices=("quick", "ci", "thorough"),
+        default="quick",
+        help="examples for each law: 200, 1,000 or 10,000",
+    )
+    check.add_argument("--examples", type=_positive, metavar="N", help="examples for each law, whatever the profile")
+    check.add_argument("--seed", type=_seed, metavar="N", help="what everything is drawn from (default: at random)")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write a report")
+    check.add_argument(
+        "--time-limit", type=_seconds, default=10.0, metavar="SECONDS", help="for one call of an operator (default 10)"
+    )
+    check.add_argument("--jobs", type=_positive, metavar="N", help="processes (default: one a processor)")
+    check.set_defaults(command=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from refconv_properties.check import Request, check
+
+    seed = options.seed
+    if seed is None:
+        seed = 0 if options.problems else secrets.randbelow(2**32)
+    request = Request(
+        problems=options.problems,
+        implementations=options.impl,
+        device=options.device,
+        dtypes=options.dtype,
+        laws=options.law,
+        profile=options.profile,
+        examples=options.examples,
+        seed=seed,
+        time_limit=options.time_limit,
+        jobs=options.jobs or len(os.sched_getaffinity(0)),
+    )
+    return check(request, json_file=options.json)
+
+
+def _laws(options: argparse.Namespace) -> int:
+    from refconv_properties.laws import catalogue
+
+    for law in catalogue().values():
+        print(f"{law.name}\n    {law.formula}\n    kills: {law.kills}")
+    return 0
+
+
+def _implementations(options: argparse.Namespace) -> int:
+    from refconv.implementation import ImplementationError, load, registered
+
+    for name in registered():
+        try:
+            found = load(name)
+        except ImplementationError as reason:
+            print(f"{name:18} unavailable: {reason}")
+        else:
+            print(f"{name:18} on {found.device}, {', '.join(found.dtypes)}: {', '.join(found.operators)}")
+    return 0
+
+
+def _problem(text: str) -> Problem:
+    try:
+        return Problem.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _positive(text: str) -> int:
+    return int(_number(text, int, "a whole number, at least 1", lambda value: value >= 1))
+
+
+def _seed(text: str) -> int:
+    return int(_number(text, int, "a whole number, at least 0 and below 2^32", lambda value: 0 <= value < 2**32))
+
+
+def _seconds(text: str) -> float:
+    return _number(text, float, "a number of seconds above 0", lambda value: 0 < value < float("inf"))
+
+
+def _number(text: str, kind: type[float], rule: str, holds: Callable[[float], bool]) -> float:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not holds(value):
+        raise argparse.ArgumentTypeError(f"{text!r} must be {rule}")
+    return value

@@ -1,0 +1,150 @@
+"""The contract with an implementation under test, and finding one by name.
+
+An implementation is any object with some of
+
+    forward(x, w, problem) -> y      grad_input(gy, w, problem) -> gx      grad_weight(gy, x, problem) -> gw
+
+NumPy arrays in and out, the result in the operands' dtype, the operands left alone. It may also have ``name``;
+``dtypes``, the names of those it takes (float32 and float64 if it does not say); ``supports(problem)``, True or a
+sentence that says why not; and, if it can run on more than one device, ``on(device)``, which returns it there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from refconv.problem import OPERATORS, Operator, Problem
+
+ENTRY_POINTS = "refconv.implementations"
+DEFAULT_DTYPES = ("float32", "float64")
+
+
+class ImplementationError(Exception):
+    """There is no such implementation, or it cannot be used; the message says what was looked for and what is wrong."""
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """An implementation that was found.
+
+    spec: what it was asked for by. device: where it runs, ``host`` if it does not say.
+    """
+
+    spec: str
+    name: str
+    device: str
+    dtypes: tuple[str, ...]
+    operators: tuple[Operator, ...]
+    target: Any
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Why the implementation does not take ``problem``, or None if it does."""
+        supports = getattr(self.target, "supports", None)
+        if supports is None:
+            return None
+        answer = supports(problem)
+        if answer is True:
+            return None
+        return answer if isinstance(answer, str) else f"supports({problem}) is {answer!r}"
+
+
+def load(spec: str, device: str = "auto") -> Implementation:
+    """The implementation that ``spec`` names: a registered name, ``package.module:object``, or ``file.py:object``.
+
+    device: passed to the object's ``on``, if it has one. Raises `ImplementationError`.
+    """
+    target = _target(spec)
+    if isinstance(target, type):
+        target = _attempt(f"{spec} is a class, and calling it", target)
+    if hasattr(target, "on"):
+        target = _attempt(f"{spec} on device {device}", lambda: target.on(device))
+    offered = tuple(operator for operator in OPERATORS if callable(getattr(target, operator, None)))
+    if not offered:
+        raise ImplementationError(f"{spec} offers none of {', '.join(OPERATORS)}, so there is nothing to test")
+    where = getattr(target, "device", "host")
+    dtypes = getattr(target, "dtypes", DEFAULT_DTYPES)
+    if isinstance(dtypes, str) or not all(isinstance(name, str) for name in dtypes):
+        raise ImplementationError(f"{spec}: dtypes = {dtypes!r} must be a sequence of dtype names")
+    return Implementation(
+        spec=spec,
+        name=str(getattr(target, "name", None) or _short(spec)),
+        device=where if isinstance(where, str) else str(getattr(where, "name", "host")),
+        dtypes=tuple(dtypes),
+        operators=offered,
+        target=target,
+    )
+
+
+def registered() -> dict[str, importlib.metadata.EntryPoint]:
+    """What is registered under the entry-point group ``refconv.implementations``, by name."""
+    points = importlib.metadata.entry_points(group=ENTRY_POINTS)
+    return {point.name: point for point in sorted(points, key=lambda point: point.name)}
+
+
+def _target(spec: str) -> Any:
+    place, colon, attribute = spec.partition(":")
+    if not colon:
+        points = registered()
+        if spec not in points:
+            raise ImplementationError(
+                f"{spec!r} is not a registered implementation ({', '.join(points) or 'there is none'}); "
+                f"other forms are package.module:object and path/to/file.py:object"
+            )
+        return _attempt(f"importing {spec} ({points[spec].value})", points[spec].load)
+    if not attribute:
+        raise ImplementationError(f"{spec!r} must name an object after the colon")
+    target: Any = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
+    for part in attribute.split("."):
+        if not hasattr(target, part):
+            raise ImplementationError(f"{place} has no {attribute!r}")
+        target = getattr(target, part)
+    return target
+
+
+def _import_module(name: str) -> ModuleType:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+    module: ModuleType = _attempt(f"importing {name}", lambda: importlib.import_module(name))
+    return module
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ImplementationError(f"there is no file {path}")
+    folder = str(path.absolute().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # so that the file finds its neighbours, as a script would
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)
+    loader = spec.loader
+    _attempt(f"importing {path}", lambda: loader.exec_module(module))
+    return module
+
+
+def _attempt(what: str, action: Any) -> Any:
+    """Does it, or raises `ImplementationError` saying what failed, why, and in which line of the user's."""
+    try:
+        return action()
+    except ImplementationError:
+        raise
+    except (Exception, SystemExit) as error:
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+        where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if len(frames) > 1 else ""
+        raise ImplementationError(f"{what} failed: {type(error).__name__}: {error}{where}") from error
+
+
+def _short(spec: str) -> str:
+    """``my_kernels.py:conv`` for ``some/where/my_kernels.py:conv``."""
+    place, colon, attribute = spec.partition(":")
+    return f"{Path(place).name}{colon}{attribute}"
