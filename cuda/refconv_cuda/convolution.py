@@ -7,11 +7,10 @@ CuPy arrays, and then return one. Each raises ``ValueError`` or ``TypeError`` na
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from refconv.lowering import columns_shape, from_pixel_matrices, from_weight_matrices, pixel_matrices, weight_matrices
 from refconv.problem import Problem
@@ -155,7 +154,12 @@ class ImplicitGemm(_OnDevice):
     """
 
     def __init__(
-        self, name: str = "implicit-gemm", *, tile: Tile = LARGE, splits: int | None = None, device_: Device | None = None
+        self,
+        name: str = "implicit-gemm",
+        *,
+        tile: Tile = LARGE,
+        splits: int | None = None,
+        device_: Device | None = None,
     ) -> None:
         super().__init__(device_)
         if splits is not None and splits < 1:
@@ -190,9 +194,7 @@ class ImplicitGemm(_OnDevice):
         rows, columns, terms = problem.terms("forward"), problem.c_out_per_group, problem.terms("grad_weight")
         splits, terms_each = self._split(self._blocks(rows, columns, problem.groups), terms)
         partial = self.device.empty((splits, *problem.w_shape), g_.dtype)
-        self._multiply(
-            "grad_weight", real, problem, rows, columns, splits, (g_, x_, partial), (np.int64(terms_each),)
-        )
+        self._multiply("grad_weight", real, problem, rows, columns, splits, (g_, x_, partial), (np.int64(terms_each),))
         if splits == 1:
             return self._result(partial[0], gy)
         gw = self.device.empty(problem.w_shape, g_.dtype)

@@ -118,7 +118,7 @@ class Check:
         environment = {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         # One thread each: the operands are small, and the processes share the machine.
-        environment |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         environment.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(folder / "hypothesis"))
         command = [sys.executable, "-m", "pytest", "--pyargs", "refconv_properties", "-c", os.devnull]
         command += [f"--rootdir={folder}", "-p", "refconv_properties.plugin", "-p", "no:cacheprovider", "-q"]

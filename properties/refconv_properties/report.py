@@ -161,7 +161,7 @@ def _cell(outcome: Outcome) -> Text:
 
 def _summary(results: list[Result]) -> Text:
     runs = by_run(results)
-    counts = {word: 0 for word in ("held", "broken", "not offered")}
+    counts = dict.fromkeys(("held", "broken", "not offered"), 0)
     for outcomes in runs.values():
         counts[verdict(outcomes)] += 1
     examples = sum(result.outcome.examples for result in results)

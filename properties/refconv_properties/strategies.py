@@ -7,6 +7,7 @@ global state, which Hypothesis resets before every example.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,16 +60,16 @@ def problems(
     if max_extra < 0:
         raise ValueError(f"max_extra = {max_extra} must not be negative")
 
-    kernel = Pair(draw(st.integers(1, max_kernel)), draw(st.integers(1, max_kernel)))
-    stride = Pair(draw(st.integers(1, max_stride)), draw(st.integers(1, max_stride)))
+    kernel = Pair(draw(_whole(1, max_kernel)), draw(_whole(1, max_kernel)))
+    stride = Pair(draw(_whole(1, max_stride)), draw(_whole(1, max_stride)))
     dilation = Pair(
-        draw(st.integers(1, max_dilation)) if kernel.height > 1 else 1,
-        draw(st.integers(1, max_dilation)) if kernel.width > 1 else 1,
+        draw(_whole(1, max_dilation)) if kernel.height > 1 else 1,
+        draw(_whole(1, max_dilation)) if kernel.width > 1 else 1,
     )
     extent = Pair(dilation.height * (kernel.height - 1) + 1, dilation.width * (kernel.width - 1) + 1)
     padding = draw(_paddings(extent))
-    height = max(1, extent.height - padding.top - padding.bottom) + draw(st.integers(0, max_extra))
-    width = max(1, extent.width - padding.left - padding.right) + draw(st.integers(0, max_extra))
+    height = max(1, extent.height - padding.top - padding.bottom) + draw(_whole(0, max_extra))
+    width = max(1, extent.width - padding.left - padding.right) + draw(_whole(0, max_extra))
 
     # What the geometry leaves of the budget is spent on groups, channels and images, in this order.
     one = Problem(
@@ -83,7 +84,7 @@ def problems(
     c_out = draw(_up_to(max_channels, left))
     left //= c_out
     batches = range(1, max(1, min(max_batch, left)) + 1)
-    batch = draw(st.sampled_from([*batches, *batches, *batches, *batches, 0]))  # 0 seldom, and last
+    batch = draw(_sampled((*batches, *batches, *batches, *batches, 0)))  # 0 seldom, and last
     return one.replace(batch=batch, c_in=c_in * groups, c_out=c_out * groups, groups=groups)
 
 
@@ -118,13 +119,19 @@ def operands(
     )
 
 
+# A strategy costs more to make than to draw from, and the same few are drawn from all the time.
+_whole = functools.cache(st.integers)
+_sampled = functools.cache(st.sampled_from)
+_SIDES = _sampled((0, 2, 4))
+
+
 @st.composite
 def _paddings(draw: st.DrawFn, extent: Pair) -> Padding:
     """None, the same on both sides, or four of its own, each up to one past the kernel's extent."""
-    sides = draw(st.sampled_from((0, 2, 4)))
+    sides = draw(_SIDES)
     if sides == 0:
         return Padding(0, 0, 0, 0)
-    vertical, horizontal = st.integers(0, extent.height + 1), st.integers(0, extent.width + 1)
+    vertical, horizontal = _whole(0, extent.height + 1), _whole(0, extent.width + 1)
     if sides == 2:
         p, q = draw(vertical), draw(horizontal)
         return Padding(p, p, q, q)
@@ -132,4 +139,4 @@ def _paddings(draw: st.DrawFn, extent: Pair) -> Padding:
 
 
 def _up_to(most: int, left: int) -> st.SearchStrategy[int]:
-    return st.integers(1, max(1, min(most, left)))
+    return _whole(1, max(1, min(most, left)))

@@ -96,9 +96,7 @@ class Subject:
             with _time_limit(self.time_limit):
                 result = function(*handed, problem)
         except TimeLimitExceeded:
-            raise TimeLimitExceeded(
-                f"{operator} did not return within {self.time_limit:g} s on {problem}"
-            ) from None
+            raise TimeLimitExceeded(f"{operator} did not return within {self.time_limit:g} s on {problem}") from None
         except (Exception, SystemExit) as error:
             raise LawBroken(f"{operator} raised {type(error).__name__}: {error}{_where(error)}") from error
         finally:

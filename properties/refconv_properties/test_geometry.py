@@ -150,11 +150,7 @@ def _has_shape(name: str, result: Array, of: str, shape: tuple[int, ...]) -> Non
 def _read(problem: Problem) -> Array:
     """Which pixels some window reaches, [height, width]: all (j, m) and (k, n), enumerated."""
     rows, columns = (
-        {
-            out * stride + tap * dilation - before
-            for out in range(count)
-            for tap in range(size)
-        }
+        {out * stride + tap * dilation - before for out in range(count) for tap in range(size)}
         for count, stride, size, dilation, before in (
             (problem.out_height, problem.stride[0], problem.kernel[0], problem.dilation[0], problem.padding.top),
             (problem.out_width, problem.stride[1], problem.kernel[1], problem.dilation[1], problem.padding.left),

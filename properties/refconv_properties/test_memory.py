@@ -71,7 +71,9 @@ def _assert_wall_stands(operator: str, name: str, wall: Array, poison: int) -> N
     for side, offset in ((wall[:MARGIN], -MARGIN), (wall[-MARGIN:], wall.size - 2 * MARGIN)):
         changed = np.flatnonzero((side.view(np.uint8) != poison).reshape(MARGIN, -1).any(axis=1))
         if changed.size:
-            raise LawBroken(f"{operator} wrote beside its operand: {element(name, (int(changed[0]) + offset,))} changed")
+            raise LawBroken(
+                f"{operator} wrote beside its operand: {element(name, (int(changed[0]) + offset,))} changed"
+            )
 
 
 def _leave_garbage(shape: tuple[int, ...], dtype: np.dtype[np.generic], poison: int) -> None:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from refconv import exact, index_sum, transposed, windows
 from refconv.problem import Problem
+from refconv_properties.laws import catalogue
 from refconv_properties.strategies import problems, seeds
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "derivation.md"
@@ -297,3 +298,85 @@ def test_printed(erratum):
 @given(problem=problems(max_multiplications=512), seed=seeds())
 def test_mended(erratum, problem, seed):
     assert refutation(erratum.mended, erratum.true, problem, seed) == ""
+
+
+def test_the_last_row_of_dw_is_wrong_in_every_other_case():
+    short = past = total = 0
+    for h, a, s in product(range(1, 12), range(1, 6), range(1, 5)):
+        if a > h:
+            continue
+        problem = Problem(batch=1, height=h, width=h, c_in=1, c_out=1, kernel=a, stride=s)
+        for m in range(a):
+            total += 1
+            short += last_as_printed(problem, 0, m) < last_mended(problem, 0, m)
+            past += last_as_printed(problem, 0, m) > last_mended(problem, 0, m)
+    assert (total, short, past) == (500, 131, 122)
+    counts = f"wrong in {short + past} of the {total}: it stops short in {short} and runs past the end of G in {past}."
+    assert counts in " ".join(page().split())
+
+
+@settings(deadline=None)
+@given(problem=problems())
+def test_the_output_size_counts_the_windows(problem):
+    # `true_size` is the index sum's, which asks Problem; this does not.
+    for out, h, e, s in zip(problem.y_shape[1:3], problem.padded, problem.kernel_extent, problem.stride, strict=True):
+        assert out == sum(first + e <= h for first in range(0, h, s))
+
+
+# -- the page --------------------------------------------------------------------------------------------------
+
+
+def page():
+    return PAGE.read_text(encoding="utf-8")
+
+
+def errata_table():
+    """The rows of the page's errata table, as lists of cells."""
+    section = page().partition("\n## Errata\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
+    return [row.split(" | ") for row in rows[1:]]  # the first is the heading
+
+
+def resolves(name):
+    """Whether a dotted name can be imported."""
+    parts = name.split(".")
+    for split in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:split]))
+        except ModuleNotFoundError:
+            continue
+        for attribute in parts[split:]:
+            found = getattr(found, attribute, None)
+        return found is not None
+    return False
+
+
+def test_the_page_lists_the_errata_as_they_were_found():
+    expected = [(name, f"`{e.refuted_by}`: {e.how}", f"`test_printed[{name}]`") for name, e in ERRATA.items()]
+    assert [(row[0], row[2].partition(";")[0], row[4]) for row in errata_table()] == expected
+    assert [row for row in errata_table() if len(row) != 5 or not all(row)] == []
+
+
+def test_the_names_on_the_page_resolve():
+    names = re.findall(r"`(refconv\w*(?:\.\w+)+)", page())
+    assert len(set(names)) > 20
+    assert [name for name in names if not resolves(name)] == []
+    assert not resolves("refconv.index_sum.backward")
+    assert not resolves("refconv.index_product")
+
+
+def test_the_laws_on_the_page_exist():
+    names = re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^Law: .*$", page(), re.MULTILINE)))
+    assert len(set(names)) > 10
+    assert set(names) <= set(catalogue())
+
+
+def test_every_formula_has_its_function_and_its_law():
+    followed = re.findall(r"^(Function|Law): ", page(), re.MULTILINE)
+    assert followed == ["Function", "Law"] * (len(followed) // 2)
+
+
+def test_the_examples_on_the_page_run():
+    failed, attempted = doctest.testfile(str(PAGE), module_relative=False, encoding="utf-8")
+    assert failed == 0
+    assert attempted > 20

@@ -75,7 +75,7 @@ def arrange(kernel: str, parameters: Sequence[Parameter], texts: Sequence[str], 
         else:
             scalar = _by_value(name, parameter, value)
             kept.append(scalar)
-            pointers[i] = scalar.__array_interface__["data"][0]
+            pointers[i] = scalar.ctypes.data  # __array_interface__ would spell out a struct's fields first
     return Arguments(pointers, tuple(pointees), tuple(copies), tuple(kept))
 
 

@@ -57,9 +57,7 @@ def _runtime_objects(store: Path) -> list[Path]:
     def build(name: str, workspace: Path, output: Path) -> None:
         tool.compile(RUNTIME / name, output, options=("-Wall", "-Wextra"), include=RUNTIME, cache=store)
 
-    return [
-        cache.built(f"{Path(name).stem}-{key}.o", functools.partial(build, name)) for name in RUNTIME_SOURCES
-    ]
+    return [cache.built(f"{Path(name).stem}-{key}.o", functools.partial(build, name)) for name in RUNTIME_SOURCES]
 
 
 @functools.cache
