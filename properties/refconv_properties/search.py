@@ -93,7 +93,7 @@ class Searching:
         self._last: tuple[Problem, int]
 
     def run(self) -> Outcome:
-        """Searches until the law is broken or the plan is done. Only ``KeyboardInterrupt`` and the like pass through."""
+        """Searches until the law is broken or the plan is done. Only ``KeyboardInterrupt`` passes through."""
         reason = self.law.inapplicable(self.conv)
         if reason is not None:
             return Outcome(self.law.name, "skipped", reason=reason)
@@ -140,11 +140,14 @@ class Searching:
             return Failure(*self._last, failure)
         except Flaky:
             # Found once, gone at the replay of the very same example: that itself is a finding.
-            assert self._first is not None
-            return replace(self._first, again=False)
+            return replace(self._first_failure(), again=False)
         except Unsatisfiable:
             pass
         return None
+
+    def _first_failure(self) -> Failure:
+        assert self._first is not None
+        return self._first
 
     def _hypothesis(self) -> Any:
         """The Hypothesis test of this law. Its name keys Hypothesis's database of earlier failures."""

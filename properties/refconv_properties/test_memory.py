@@ -53,7 +53,8 @@ def test_repeat(conv: Subject, problem: Problem, seed: int) -> None:
         first, second = (getattr(operands, name) for name in OPERANDS[operator])
         result = conv.call(operator, first, second, problem)
         identical(conv.call(operator, first, second, problem), result, RESULTS[operator], "at the second call")
-        conv.call(operator, *(getattr(between, name) for name in OPERANDS[operator]), other)
+        first_between, second_between = (getattr(between, name) for name in OPERANDS[operator])
+        conv.call(operator, first_between, second_between, other)
         again = conv.call(operator, first, second, problem)
         identical(again, result, RESULTS[operator], f"after a call with {other}")
 

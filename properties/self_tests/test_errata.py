@@ -366,13 +366,13 @@ def test_the_names_on_the_page_resolve():
 
 
 def test_the_laws_on_the_page_exist():
-    names = re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^Law: .*$", page(), re.MULTILINE)))
+    names = re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^- Law: .*$", page(), re.MULTILINE)))
     assert len(set(names)) > 10
     assert set(names) <= set(catalogue())
 
 
 def test_every_formula_has_its_function_and_its_law():
-    followed = re.findall(r"^(Function|Law): ", page(), re.MULTILINE)
+    followed = re.findall(r"^- (Function|Law): ", page(), re.MULTILINE)
     assert followed == ["Function", "Law"] * (len(followed) // 2)
 
 

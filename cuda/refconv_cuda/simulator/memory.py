@@ -54,7 +54,7 @@ class Fence:
         _libc.munmap(self.first - PAGE, (self.pages + 2) * PAGE)
 
     def place(self, size: int, alignment: int, side: schedule.Fence, poison: int) -> None:
-        """Makes room for ``size`` bytes at an address that ``alignment`` divides, as near to the fence as that allows."""
+        """Makes room for ``size`` bytes at a multiple of ``alignment``, as near to the fence as that allows."""
         if side == "after":
             self.begin = (self.last - size) // alignment * alignment
         else:
