@@ -14,6 +14,7 @@ from rich.text import Text
 
 import refconv
 from refconv.implementation import Implementation
+from refconv.problem import Problem
 from refconv_properties.search import Counterexample, Outcome
 
 STYLES = {"held": "green", "broken": "bold red", "skipped": "dim", "not offered": "yellow"}
@@ -110,8 +111,7 @@ def rendered(results: list[Result], *, width: int, colour: bool) -> str:
 
 
 def _parts(results: list[Result]) -> list[RenderableType]:
-    broken = [result for result in results if result.outcome.counterexample is not None]
-    return [*(_counterexample(result) for result in broken), _table(results), _summary(results)]
+    return [*_counterexamples(results), _table(results), _summary(results)]
 
 
 def counterexample_text(result: Result) -> str:
@@ -123,13 +123,30 @@ def counterexample_text(result: Result) -> str:
     return "\n".join([*lines, f"  again: {found.command}"])
 
 
-def _counterexample(result: Result) -> Text:
-    first, *rest = counterexample_text(result).splitlines()
-    text = Text(first, style=STYLES["broken"], overflow="fold")
-    for line in rest:
-        text.append(f"\n{line}", style="default")
-    text.append("\n")
-    return text
+def _counterexamples(results: list[Result]) -> list[Text]:
+    """For each run, the smallest counterexample in full, and the others more briefly."""
+    texts = []
+    for run in by_run(results):
+        broken = [result for result in results if result.run == run and result.outcome.counterexample is not None]
+        broken.sort(key=_size)
+        for result in broken[:1]:
+            first, *rest = counterexample_text(result).splitlines()
+            texts.append(Text(first, style=STYLES["broken"]).append("".join(f"\n{line}" for line in rest), "default"))
+        for result in broken[1:]:
+            found = result.outcome.counterexample
+            assert found is not None
+            line = f"{result.outcome.law}: {'; '.join(found.explanation)}"
+            texts.append(Text(line, style=STYLES["broken"]).append(f"\n  again: {found.command}", "default"))
+        if broken:
+            texts.append(Text())
+    return texts
+
+
+def _size(result: Result) -> tuple[int, int, str]:
+    """How much work a counterexample is by hand."""
+    assert result.outcome.counterexample is not None
+    problem = Problem.parse(result.outcome.counterexample.problem)
+    return problem.multiplications, len(str(problem)), str(problem)
 
 
 def _table(results: list[Result]) -> Table:

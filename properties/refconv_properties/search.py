@@ -74,6 +74,10 @@ class Failure:
     again: bool = True
 
 
+class _Found(Exception):
+    """Tells Hypothesis that an example breaks the law."""
+
+
 class Searching:
     """One law on one implementation. on_example: told of each example before it is tried."""
 
@@ -90,7 +94,7 @@ class Searching:
         self.on_example = on_example
         self.examples = 0
         self._first: Failure | None = None
-        self._last: tuple[Problem, int]
+        self._last: Failure | None = None
 
     def run(self) -> Outcome:
         """Searches until the law is broken or the plan is done. Only ``KeyboardInterrupt`` passes through."""
@@ -136,32 +140,35 @@ class Searching:
         self._first = None
         try:
             self._hypothesis()()
-        except (LawBroken, TimeLimitExceeded) as failure:
-            return Failure(*self._last, failure)
+        except (_Found, TimeLimitExceeded):
+            return self._last
         except Flaky:
             # Found once, gone at the replay of the very same example: that itself is a finding.
-            return replace(self._first_failure(), again=False)
+            return replace(self._first, again=False) if self._first else None
         except Unsatisfiable:
             pass
         return None
-
-    def _first_failure(self) -> Failure:
-        assert self._first is not None
-        return self._first
 
     def _hypothesis(self) -> Any:
         """The Hypothesis test of this law. Its name keys Hypothesis's database of earlier failures."""
 
         def search(problem: Problem, seed: int) -> None:
-            self._last = problem, seed
+            failure = None
             try:
                 self._try(problem, seed)
             except NotApplicable:
                 reject()
-            except LawBroken as failure:
-                if self._first is None:
-                    self._first = Failure(problem, seed, failure)
+            except TimeLimitExceeded as late:
+                self._last = Failure(problem, seed, late)
                 raise
+            except LawBroken as broken:
+                failure = Failure(problem, seed, broken)
+            # Raised from one line and without a cause: Hypothesis shrinks failures of different origin apart, and to
+            # us they are one, of which the smallest counts.
+            if failure is not None:
+                self._last = failure
+                self._first = self._first or failure
+                raise _Found
 
         label = f"{self.law.name} {self.conv.implementation.spec} {self.conv.implementation.device} {self.conv.dtype}"
         search.__name__ = f"search_{hashlib.sha256(label.encode()).hexdigest()[:16]}"

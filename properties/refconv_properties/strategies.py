@@ -42,7 +42,7 @@ def problems(
     - ``max_multiplications``: no problem needs more products than this (one output, one channel and the drawn
       kernel are always allowed); it keeps the literal sum below about a millisecond.
 
-    Each padding side goes past the kernel's extent at times. Examples shrink towards ``b1h1w1i1o1k1``: each number
+    Each padding side goes past the kernel's size at times. Examples shrink towards ``b1h1w1i1o1k1``: each number
     towards 1, padding towards 0, all axes independently; batch 0 counts as less simple than any other.
     """
     limits = {
@@ -60,32 +60,39 @@ def problems(
     if max_extra < 0:
         raise ValueError(f"max_extra = {max_extra} must not be negative")
 
+    # Always the same draws with the same bounds, whatever was drawn before: then every number shrinks on its own.
     kernel = Pair(draw(_whole(1, max_kernel)), draw(_whole(1, max_kernel)))
     stride = Pair(draw(_whole(1, max_stride)), draw(_whole(1, max_stride)))
-    dilation = Pair(
-        draw(_whole(1, max_dilation)) if kernel.height > 1 else 1,
-        draw(_whole(1, max_dilation)) if kernel.width > 1 else 1,
-    )
-    extent = Pair(dilation.height * (kernel.height - 1) + 1, dilation.width * (kernel.width - 1) + 1)
-    padding = draw(_paddings(extent))
-    height = max(1, extent.height - padding.top - padding.bottom) + draw(_whole(0, max_extra))
-    width = max(1, extent.width - padding.left - padding.right) + draw(_whole(0, max_extra))
-
-    # What the geometry leaves of the budget is spent on groups, channels and images, in this order.
-    one = Problem(
-        batch=1, height=height, width=width, c_in=1, c_out=1,
-        kernel=kernel, stride=stride, padding=padding, dilation=dilation,
-    )  # fmt: skip
-    left = max_multiplications // one.multiplications
-    groups = draw(_up_to(max_groups, left))
-    left //= groups
-    c_in = draw(_up_to(max_channels, left))
-    left //= c_in
-    c_out = draw(_up_to(max_channels, left))
-    left //= c_out
-    batches = range(1, max(1, min(max_batch, left)) + 1)
+    dilation = Pair(draw(_whole(1, max_dilation)), draw(_whole(1, max_dilation)))
+    groups, c_in, c_out = draw(_whole(1, max_groups)), draw(_whole(1, max_channels)), draw(_whole(1, max_channels))
+    batches = tuple(range(1, max_batch + 1))
     batch = draw(_sampled((*batches, *batches, *batches, *batches, 0)))  # 0 seldom, and last
-    return one.replace(batch=batch, c_in=c_in * groups, c_out=c_out * groups, groups=groups)
+    padding = _padding(draw(_SIDES), [draw(_whole(0, max_kernel + 1)) for _ in range(4)], kernel)
+    extra = Pair(draw(_whole(0, max_extra)), draw(_whole(0, max_extra)))  # last: a larger input is the simplest change
+
+    # Dilation means nothing to a single tap, and the input is as large as the kernel needs, and a little more.
+    dilation = Pair(*(d if a > 1 else 1 for d, a in zip(dilation, kernel, strict=True)))
+    extent = Pair(*(d * (a - 1) + 1 for d, a in zip(dilation, kernel, strict=True)))
+    one = Problem(
+        batch=1,
+        height=max(1, extent.height - padding.top - padding.bottom) + extra.height,
+        width=max(1, extent.width - padding.left - padding.right) + extra.width,
+        c_in=1,
+        c_out=1,
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+    )
+    # What the geometry leaves of the budget is spent on groups, channels and images, in this order.
+    left = max(1, max_multiplications // one.multiplications)
+    groups = min(groups, left)
+    left //= groups
+    c_in = min(c_in, left)
+    left //= c_in
+    c_out = min(c_out, left)
+    left //= c_out
+    return one.replace(batch=min(batch, left), c_in=c_in * groups, c_out=c_out * groups, groups=groups)
 
 
 def seeds() -> st.SearchStrategy[int]:
@@ -125,18 +132,12 @@ _sampled = functools.cache(st.sampled_from)
 _SIDES = _sampled((0, 2, 4))
 
 
-@st.composite
-def _paddings(draw: st.DrawFn, extent: Pair) -> Padding:
-    """None, the same on both sides, or four of its own, each up to one past the kernel's extent."""
-    sides = draw(_SIDES)
+def _padding(sides: int, drawn: list[int], kernel: Pair) -> Padding:
+    """None, the same on opposite sides, or four of its own, each up to one more than the kernel's size."""
+    top, bottom, left, right = drawn
     if sides == 0:
         return Padding(0, 0, 0, 0)
-    vertical, horizontal = _whole(0, extent.height + 1), _whole(0, extent.width + 1)
     if sides == 2:
-        p, q = draw(vertical), draw(horizontal)
-        return Padding(p, p, q, q)
-    return Padding(draw(vertical), draw(vertical), draw(horizontal), draw(horizontal))
-
-
-def _up_to(most: int, left: int) -> st.SearchStrategy[int]:
-    return _whole(1, max(1, min(most, left)))
+        bottom, right = top, left
+    vertical, horizontal = kernel.height + 1, kernel.width + 1
+    return Padding(min(top, vertical), min(bottom, vertical), min(left, horizontal), min(right, horizontal))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import refconv
 from refconv.implementation import Implementation
 from refconv.problem import Operator, Problem
 from refconv_properties.broken import LawBroken, TimeLimitExceeded, element, number, only_if
@@ -162,7 +163,11 @@ def _assert_untouched(operator: Operator, name: str, now: Array, before: Array) 
 
 
 def _where(error: BaseException) -> str:
-    """The line of the implementation that raised: the innermost one that is not a library's."""
+    """The line of the implementation that raised: the innermost one that is neither a library's nor ours."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
-    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    own = [frame for frame in frames if not _is_library(Path(frame.filename))] or frames
     return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+
+
+def _is_library(file: Path) -> bool:
+    return "site-packages" in file.parts or file.is_relative_to(Path(refconv.__file__).parent)

@@ -1,0 +1,6 @@
+"""Misbehaves: an implementation of nothing."""
+
+
+class Conv:
+    def fprop(self, x, w, problem):
+        return x
