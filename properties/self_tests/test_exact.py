@@ -108,6 +108,9 @@ def test_no_larger_magnitude_would_do(dtype, terms, headroom, stored):
         (9, "float32", {}, 1365),  # 9 * 1365^2 = 16,769,025 <= 2^24 = 16,777,216 < 9 * 1366^2
         (9 * 512, "float32", {}, 60),
         (1, "float16", {"stored": True}, 45),  # 45^2 = 2025 <= 2048
+        (1, "bfloat16", {}, 256),  # 4096 would be exact in the sum, but is not stored
+        (1000, "bfloat16", {}, 129),
+        (1, "bfloat16", {"stored": True}, 16),
         (1, "int8", {}, 11),
         (2**24, "float32", {}, 1),
         (2**24 + 1, "float32", {}, 0),

@@ -1,0 +1,93 @@
+"""How many small convolution problems a second the simulator runs, beside Numba's CUDA simulator.
+
+    python -m pytest reports -s --benchmark-json reports/results/<machine>-<date>.json
+
+One process. Ours runs with fences and random schedules, as the property suite does. A round is one pass over the same
+examples; each result is compared with the oracle, exactly, before any time counts. Launching from Python, copying the
+operands in and the result out are part of the time, for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sample import Example, examples
+
+from refconv_cuda import convolution, geometry
+from refconv_cuda.simulator import RawModule, Schedule, scheduled
+
+pytest.importorskip("pytest_benchmark")
+
+THREADS = 64
+RATES: dict[str, float] = {}
+
+Forward = Callable[[Example], np.ndarray]
+
+
+@pytest.mark.parametrize("name", ["implicit_gemm", "implicit_gemm_64", "im2col"])
+def test_kernels(benchmark, name):
+    """The forward pass of each implementation of ours."""
+    implementation = getattr(convolution, name).on("simulator")
+
+    def forward(example: Example) -> np.ndarray:
+        return implementation.forward(example.operands.x, example.operands.w, example.problem)
+
+    _measure(benchmark, implementation.name, forward, examples(400), rounds=5)
+
+
+def test_direct_kernel(benchmark):
+    """One thread an output element, on our simulator."""
+    kernel = RawModule(path=Path(__file__).parent / "direct_forward.cu").get_function("direct_forward")
+
+    def forward(example: Example) -> np.ndarray:
+        y = np.full(example.problem.y_shape, np.nan, np.float32)
+        scalars = [np.int32(value) for value in geometry.struct(example.problem).item()]
+        if y.size:
+            kernel((-(-y.size // THREADS),), (THREADS,), (example.operands.x, example.operands.w, y, *scalars))
+        return y
+
+    _measure(benchmark, "direct", forward, examples(400), rounds=5)
+
+
+def test_direct_kernel_in_numbas_simulator(benchmark):
+    """Its twin on Numba's; fewer examples, because they take so long."""
+    direct_forward = pytest.importorskip("numba_direct", exc_type=ImportError).direct_forward
+
+    def forward(example: Example) -> np.ndarray:
+        y = np.full(example.problem.y_shape, np.nan, np.float32)
+        scalars = geometry.struct(example.problem).item()
+        if y.size:
+            flat = (example.operands.x.ravel(), example.operands.w.ravel(), y.ravel())
+            direct_forward[-(-y.size // THREADS), THREADS](*flat, *scalars)
+        return y
+
+    _measure(benchmark, "direct, Numba's simulator", forward, examples(400)[:12], rounds=1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _side_by_side():
+    """Prints the rates when all are known."""
+    yield
+    print("\n\nproblems a second, one process, forward pass, fences and random schedules")
+    for name, rate in RATES.items():
+        print(f"  {name:28} {rate:10,.1f}")
+    ours, numbas = RATES.get("direct"), RATES.get("direct, Numba's simulator")
+    if ours and numbas:
+        print(f"  the same kernel: {ours / numbas:,.0f} times as fast as in Numba's simulator")
+
+
+def _measure(benchmark, name: str, forward: Forward, sample: list[Example], *, rounds: int) -> None:
+    def once() -> None:
+        for example in sample:
+            with scheduled(Schedule.from_seed(example.seed)):
+                forward(example)
+
+    for example in sample:
+        with scheduled(Schedule.from_seed(example.seed)):
+            assert np.array_equal(forward(example), example.y), f"{name} is wrong on {example.problem}"
+    benchmark.pedantic(once, rounds=rounds, warmup_rounds=1 if rounds > 1 else 0)
+    RATES[name] = len(sample) / benchmark.stats.stats.median
+    benchmark.extra_info |= {"problems": len(sample), "problems_per_second": round(RATES[name], 1)}
