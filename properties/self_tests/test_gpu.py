@@ -1,0 +1,164 @@
+"""The GPU device without a GPU: everything but the launch itself, on a CuPy that is made of NumPy and the simulator."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from refconv import exact, windows
+from refconv.problem import Problem
+from refconv_cuda import convolution, device, gpu, simulator
+from refconv_cuda.simulator import Schedule, scheduled
+from refconv_properties import strategies
+
+
+class CudaError(RuntimeError):
+    """Stands for ``cupy.cuda.runtime.CUDARuntimeError``."""
+
+
+class CupyArray(np.ndarray):
+    """Stands for ``cupy.ndarray``, whose memory can be set byte by byte."""
+
+    class _Memory:
+        def __init__(self, array):
+            self._array = array
+
+        def memset(self, value, size):
+            self._array.reshape(-1).view(np.uint8)[:size] = value
+
+    @property
+    def data(self):
+        return CupyArray._Memory(np.asarray(self))
+
+
+class _RawModule:
+    """CuPy's signature (code, never path; options and name_expressions), the simulator's work."""
+
+    def __init__(self, *, code, options, name_expressions):
+        assert "-std=c++14" in options  # what CuPy 13 compiles with by default, said aloud
+        self._module = simulator.RawModule(code=code, options=options, name_expressions=name_expressions)
+
+    def get_function(self, name):
+        kernel = self._module.get_function(name)
+
+        def launch(grid, block, args):
+            kernel(grid, block, [np.asarray(arg) if isinstance(arg, CupyArray) else arg for arg in args])
+
+        return launch
+
+
+def fake_cupy(count=1, error=None):
+    """A module that behaves like CuPy with ``count`` GPUs, or whose driver raises ``error``."""
+
+    def get_device_count():
+        if error:
+            raise error
+        return count
+
+    cupy = types.ModuleType("cupy")
+    cupy.__version__ = "14.0.0"
+    cupy.ndarray = CupyArray
+    cupy.asarray = lambda array: np.asarray(array).view(CupyArray)
+    cupy.ascontiguousarray = lambda array: np.ascontiguousarray(array).view(CupyArray)
+    cupy.asnumpy = lambda array: np.array(array)
+    cupy.empty = lambda shape, dtype: np.empty(shape, dtype).view(CupyArray)
+    cupy.matmul = lambda a, b: np.matmul(a, b).view(CupyArray)
+    cupy.RawModule = _RawModule
+    runtime = types.SimpleNamespace(getDeviceCount=get_device_count, CUDARuntimeError=CudaError)
+    cupy.cuda = types.SimpleNamespace(runtime=runtime)
+    return cupy
+
+
+@pytest.fixture
+def on_gpu(monkeypatch):
+    """The device, on a fake CuPy."""
+    monkeypatch.setitem(sys.modules, "cupy", fake_cupy())
+    return gpu.Gpu()
+
+
+@pytest.mark.parametrize(
+    ("cupy", "words"),
+    [
+        (None, ["needs CuPy", "refconv[cuda12]", "refconv[cuda13]"]),
+        (fake_cupy(count=0), ["14.0.0", "no GPU"]),
+        (fake_cupy(error=CudaError("cudaErrorInsufficientDriver")), ["driver", "cudaErrorInsufficientDriver"]),
+    ],
+)
+def test_what_is_missing_is_said(monkeypatch, cupy, words):
+    monkeypatch.setitem(sys.modules, "cupy", cupy)  # None makes the import fail
+    device.find.cache_clear()
+    with pytest.raises(device.DeviceMissing) as caught:
+        device.find("gpu")
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert device.find("auto").name == "simulator"
+    device.find.cache_clear()
+
+
+def test_auto_takes_a_gpu_where_there_is_one(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", fake_cupy())
+    device.find.cache_clear()
+    assert device.find("auto").name == "gpu"
+    device.find.cache_clear()
+
+
+def test_the_code_is_the_file_byte_for_byte():
+    for path in device.KERNELS.glob("*.cu"):
+        first, rest = gpu.raw_module_arguments(path.name, "kernel<float>")["code"].split("\n", 1)
+        assert first == f'#line 1 "{path}"'  # so that the compiler names the file
+        assert rest == path.read_text()
+
+
+def test_an_edited_header_changes_the_options(monkeypatch, tmp_path):
+    (tmp_path / "a.cu").write_text("")
+    (tmp_path / "a.cuh").write_text("// one")
+    monkeypatch.setattr(gpu, "KERNELS", tmp_path)
+    before = gpu.raw_module_arguments("a.cu", "k")["options"]
+    (tmp_path / "a.cuh").write_text("// two")
+    assert gpu.raw_module_arguments("a.cu", "k")["options"] != before
+
+
+@pytest.mark.parametrize(
+    "make", [convolution.Im2col, lambda d: convolution.ImplicitGemm(tile=convolution.SMALL, device_=d)]
+)
+def test_numpy_in_numpy_out(on_gpu, make):
+    conv = make(on_gpu)
+
+    @settings(max_examples=30, deadline=None)
+    @given(drawn=strategies.operands(strategies.problems(), dtype=np.float32))
+    def run(drawn):
+        problem, o = drawn
+        for actual, expected in (
+            (conv.forward(o.x, o.w, problem), windows.forward(o.x, o.w, problem)),
+            (conv.grad_input(o.gy, o.w, problem), windows.grad_input(o.gy, o.w, problem)),
+            (conv.grad_weight(o.gy, o.x, problem), windows.grad_weight(o.gy, o.x, problem)),
+        ):
+            assert type(actual) is np.ndarray
+            assert np.array_equal(actual, expected)
+
+    run()
+
+
+def test_cupy_in_cupy_out(on_gpu):
+    problem = Problem.parse("b1h3w3i1o1k2")
+    o = exact.operands(problem, 0, np.float32)
+    y = convolution.ImplicitGemm(device_=on_gpu).forward(o.x.view(CupyArray), o.w.view(CupyArray), problem)
+    assert type(y) is CupyArray
+    assert np.array_equal(y, windows.forward(o.x, o.w, problem))
+
+
+def test_fresh_memory_holds_poison_unless_told_otherwise(on_gpu):
+    with scheduled(Schedule(poison=0x41)):
+        assert np.asarray(on_gpu.empty((2, 3), np.float32)).view(np.uint8).tolist() == [[0x41] * 12] * 2
+    assert on_gpu.empty((0, 3), np.float32).shape == (0, 3)
+
+
+def test_a_cupy_array_on_the_simulator_is_refused():
+    problem = Problem.parse("b1h1w1i1o1k1")
+
+    class Array:  # what the simulator sees of a CuPy array: something that is no NumPy array
+        shape, dtype = (1, 1, 1, 1), np.dtype(np.float32)
+
+    with pytest.raises(TypeError, match=r"x is a .*Array, but the simulator device takes NumPy arrays"):
+        convolution.Im2col(device.find("simulator")).forward(Array(), np.zeros((1, 1, 1, 1), np.float32), problem)
