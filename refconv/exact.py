@@ -44,6 +44,8 @@ def largest_magnitude(terms: int, dtype: npt.DTypeLike, *, headroom: int = 1, st
     get that the caller adds up (2 for f(X) + f(V)). stored: True where the sums themselves, not their once
     rounded values, must survive in ``dtype``.
     """
+    if headroom < 1:
+        raise ValueError(f"headroom = {headroom} must be at least 1")
     form = format_of(dtype)
     budget = _budget(form, headroom, stored)
     return min(math.isqrt(budget // max(terms, 1)), form.largest_operand)
@@ -75,8 +77,8 @@ def operands(
     keep = _budget(format_of(dtype), headroom, stored)
     return Operands(
         x,
-        _thin(w, keep, seed),
-        _thin(gy, keep, seed),
+        _thin(w, keep, seed, stream=3),
+        _thin(gy, keep, seed, stream=4),
         magnitude,
         f"{terms} terms a sum are too many for {np.dtype(dtype).name}: W and G hold at most {keep} nonzeros",
     )
@@ -99,11 +101,11 @@ def _budget(form: Format, headroom: int, stored: bool) -> int:
     return limit // headroom
 
 
-def _thin(values: Array, keep: int, seed: int) -> Array:
+def _thin(values: Array, keep: int, seed: int, *, stream: int) -> Array:
     """``values`` with all but ``keep`` elements set to zero; any sum over them has at most ``keep`` terms."""
     if values.size <= keep:
         return values
-    kept = np.random.default_rng([seed, 3]).choice(values.size, keep, replace=False)
+    kept = np.random.default_rng([seed, stream]).choice(values.size, keep, replace=False)
     thinned = np.zeros(values.size, values.dtype)
     thinned[kept] = values.ravel()[kept]
     return thinned.reshape(values.shape)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from refconv.operands import Array, accumulator, checked
+from refconv.operands import Array, accumulator, checked, rounded
 from refconv.problem import Problem
 
 
@@ -51,7 +51,7 @@ def col2im(cols: Array, problem: Problem) -> Array:
     for image in range(problem.batch):
         entries = np.moveaxis(pixels[:, image], 0, -2).reshape(*field[1:], problem.c_in)[inside]
         np.add.at(gx[image], (rows[inside], columns[inside]), entries)
-    return gx.astype(cols_.dtype)
+    return rounded(gx, cols_.dtype)
 
 
 def forward(x: Array, w: Array, problem: Problem) -> Array:
@@ -59,7 +59,7 @@ def forward(x: Array, w: Array, problem: Problem) -> Array:
     x_, w_ = checked("x", x, problem.x_shape), checked("w", w, problem.w_shape)
     kind = accumulator(x_, w_)
     product = im2col(x_, problem).astype(kind) @ weight_matrices(w_.astype(kind), problem)
-    return from_pixel_matrices(product, problem).astype(x_.dtype)
+    return rounded(from_pixel_matrices(product, problem), x_.dtype)
 
 
 def grad_weight(gy: Array, x: Array, problem: Problem) -> Array:
@@ -68,7 +68,7 @@ def grad_weight(gy: Array, x: Array, problem: Problem) -> Array:
     kind = accumulator(g_, x_)
     columns = im2col(x_, problem).astype(kind)
     product = columns.transpose(0, 2, 1) @ pixel_matrices(g_.astype(kind), problem)
-    return from_weight_matrices(product, problem).astype(g_.dtype)
+    return rounded(from_weight_matrices(product, problem), g_.dtype)
 
 
 def grad_input(gy: Array, w: Array, problem: Problem) -> Array:
@@ -77,7 +77,7 @@ def grad_input(gy: Array, w: Array, problem: Problem) -> Array:
     kind = accumulator(g_, w_)
     weights = weight_matrices(w_.astype(kind), problem)
     product = pixel_matrices(g_.astype(kind), problem) @ weights.transpose(0, 2, 1)
-    return col2im(product, problem).astype(g_.dtype)
+    return rounded(col2im(product, problem), g_.dtype)
 
 
 def weight_matrices(w: Array, problem: Problem) -> Array:

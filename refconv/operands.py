@@ -24,11 +24,22 @@ def checked(name: str, value: object, shape: tuple[int, ...]) -> Array:
     return array
 
 
+def rounded(result: Array, dtype: np.dtype[Any]) -> Array:
+    """A sum in the dtype of its operands: floats are rounded once, and integers must fit, else ``OverflowError``."""
+    if dtype.kind in "iu" and result.size:
+        least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+        if not (least <= result.min() and result.max() <= most):
+            raise OverflowError(f"a sum between {result.min()} and {result.max()} does not fit {dtype}")
+    return result.astype(dtype)
+
+
 def accumulator(*operands: Array) -> np.dtype[Any]:
-    """The dtype in which the vectorised formulas add: int64, float64, or Python objects."""
+    """The dtype in which the vectorised formulas add: int64 or uint64, float64, or Python objects."""
     kinds = {operand.dtype.kind for operand in operands}
     if "O" in kinds:
         return np.dtype(object)
+    if kinds == {"u"}:
+        return np.dtype(np.uint64)
     if kinds <= {"i", "u"}:
         return np.dtype(np.int64)
     return np.dtype(np.float64)

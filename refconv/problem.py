@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import operator as _operator
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
@@ -242,7 +241,7 @@ class Problem:
         return cls(**{name: value[0] if len(value) == 1 else value for name, value in numbers.items()})  # type: ignore[arg-type]
 
 
-_NUMBER = "[0-9]{1,18}"
+_NUMBER = "[0-9]{1,4000}"  # Python refuses to read longer ones
 _FORM = re.compile(
     rf"b(?P<batch>{_NUMBER})h(?P<height>{_NUMBER})w(?P<width>{_NUMBER})"
     rf"i(?P<c_in>{_NUMBER})o(?P<c_out>{_NUMBER})k(?P<kernel>{_NUMBER}(?:x{_NUMBER})?)"
@@ -267,7 +266,7 @@ def _whole(name: str, value: object, *, least: int = 1) -> int:
 
 def _numbers(name: str, value: object, *, parts: tuple[str, ...], least: int) -> tuple[int, ...]:
     """``value`` as one whole number per part, an int standing for all of them."""
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if not isinstance(value, (tuple, list)):
         return (_whole(name, value, least=least),) * len(parts)
     values = tuple(value)
     if len(values) != len(parts):
@@ -280,7 +279,7 @@ def _pair(name: str, value: object) -> Pair:
 
 
 def _sides(name: str, value: object) -> Padding:
-    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2:
+    if isinstance(value, (tuple, list)) and len(value) == 2:
         vertical, horizontal = _numbers(name, value, parts=("vertical", "horizontal"), least=0)
         return Padding(vertical, vertical, horizontal, horizontal)
     return Padding(*_numbers(name, value, parts=("top", "bottom", "left", "right"), least=0))

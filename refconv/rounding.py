@@ -26,7 +26,7 @@ import numpy.typing as npt
 from refconv import index_sum, windows
 from refconv.exact import Operands
 from refconv.formats import format_of
-from refconv.operands import Array
+from refconv.operands import Array, checked
 from refconv.problem import Operator, Problem
 
 EXPONENTS = 4  # operands span 2^-4 to 2^4: enough for cancellation and absorption, far from overflow
@@ -54,9 +54,9 @@ def gamma(terms: int, dtype: npt.DTypeLike) -> Fraction:
 def operands(problem: Problem, seed: int, dtype: npt.DTypeLike = np.float64) -> Operands:
     """Random reals of both signs whose every significand bit is drawn, between 2^-4 and 2^4 in magnitude."""
     return Operands(
-        _reals(problem.x_shape, dtype, seed, 4),
-        _reals(problem.w_shape, dtype, seed, 5),
-        _reals(problem.y_shape, dtype, seed, 6),
+        _reals(problem.x_shape, dtype, seed, 5),
+        _reals(problem.w_shape, dtype, seed, 6),
+        _reals(problem.y_shape, dtype, seed, 7),
         magnitude=2**EXPONENTS,
     )
 
@@ -73,7 +73,8 @@ def bound(operator: Operator, first: Array, second: Array, problem: Problem) -> 
         np.abs(first).astype(np.float64), np.abs(second).astype(np.float64), problem
     )
     # Twice gamma in float64: once for the oracle's own error, once for that of this sum of magnitudes.
-    return total * float(gamma(terms, dtype) + 2 * gamma(terms + 1, np.float64)) + _storage_error(total, dtype)
+    rounding = float(gamma(terms, dtype) + 2 * gamma(terms + 1, np.float64))
+    return total * rounding + _storage_error(total * (1 + rounding), dtype)
 
 
 def excess(operator: Operator, computed: Array, first: Array, second: Array, problem: Problem) -> list[Excess]:
@@ -88,6 +89,7 @@ def excess(operator: Operator, computed: Array, first: Array, second: Array, pro
     literal = getattr(index_sum, operator)
     (a, a_shift), (b, b_shift) = _as_ints(first), _as_ints(second)
     scale = Fraction(1, 2 ** (a_shift + b_shift))
+    checked("computed", computed, problem.result_shape(operator))
     exact, total = literal(a, b, problem), literal(abs(a), abs(b), problem)
     found = []
     for index in np.ndindex(exact.shape):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from refconv.operands import Array, accumulator, checked
+from refconv.operands import Array, accumulator, checked, rounded
 from refconv.problem import Problem
 
 CHUNK_BYTES = 32 * 2**20
@@ -30,7 +30,7 @@ def forward(x: Array, w: Array, problem: Problem) -> Array:
         for images, rows, windows in _chunks(x_[..., inputs].astype(kind), problem):
             # windows [b, j, k, p, m, n] times W [m, n, p, l]
             y[images, rows, :, outputs] = np.tensordot(windows, weights[..., outputs], axes=((4, 5, 3), (0, 1, 2)))
-    return y.astype(x_.dtype)
+    return rounded(y, x_.dtype)
 
 
 def grad_weight(gy: Array, x: Array, problem: Problem) -> Array:
@@ -44,7 +44,7 @@ def grad_weight(gy: Array, x: Array, problem: Problem) -> Array:
             # windows [b, j, k, p, m, n] times G [b, j, k, l] gives [p, m, n, l]
             part = np.tensordot(windows, gradient[images, rows], axes=((0, 1, 2), (0, 1, 2)))
             gw[..., outputs] += part.transpose(1, 2, 0, 3)
-    return gw.astype(g_.dtype)
+    return rounded(gw, g_.dtype)
 
 
 def grad_input(gy: Array, w: Array, problem: Problem) -> Array:
@@ -61,7 +61,7 @@ def grad_input(gy: Array, w: Array, problem: Problem) -> Array:
                 columns = _read_by_tap(n, problem.out_width, problem.stride.width, problem.dilation.width)
                 padded[:, rows, columns, inputs] += gradient[..., outputs] @ weights[m, n, :, outputs].T
     gx = padded[:, top : top + problem.height, left : left + problem.width]
-    return gx.astype(g_.dtype)
+    return rounded(gx, g_.dtype)
 
 
 def pad(x: Array, problem: Problem) -> Array:

@@ -40,7 +40,7 @@ def problems(
     - ``max_channels``: the most input and output channels *of one group*.
     - ``max_extra``: how many rows and columns the input may have beyond the smallest that the kernel fits into.
     - ``max_multiplications``: no problem needs more products than this (one output, one channel and the drawn
-      kernel are always allowed); it keeps the literal sum below about a millisecond.
+      kernel are always allowed); it keeps the literal sum at about a millisecond.
 
     Each padding side goes past the kernel's size at times. Examples shrink towards ``b1h1w1i1o1k1``: each number
     towards 1, padding towards 0, all axes independently; batch 0 counts as less simple than any other.
@@ -61,22 +61,28 @@ def problems(
         raise ValueError(f"max_extra = {max_extra} must not be negative")
 
     # Always the same draws with the same bounds, whatever was drawn before: then every number shrinks on its own.
-    kernel = Pair(draw(_whole(1, max_kernel)), draw(_whole(1, max_kernel)))
     stride = Pair(draw(_whole(1, max_stride)), draw(_whole(1, max_stride)))
     dilation = Pair(draw(_whole(1, max_dilation)), draw(_whole(1, max_dilation)))
     groups, c_in, c_out = draw(_whole(1, max_groups)), draw(_whole(1, max_channels)), draw(_whole(1, max_channels))
     batches = tuple(range(1, max_batch + 1))
     batch = draw(_sampled((*batches, *batches, *batches, *batches, 0)))  # 0 seldom, and last
-    padding = _padding(draw(_SIDES), [draw(_whole(0, max_kernel + 1)) for _ in range(4)], kernel)
-    extra = Pair(draw(_whole(0, max_extra)), draw(_whole(0, max_extra)))  # last: a larger input is the simplest change
+    # Axis by axis: the shrinker lowers one number and raises another only where they are drawn near one another, and
+    # a smaller kernel or padding must often be made up for by a larger input.
+    sides = draw(_SIDES)
+    tap, side, more = _whole(1, max_kernel), _whole(0, max_kernel + 1), _whole(0, max_extra)
+    (a_h, top, bottom, extra_h), (a_w, left, right, extra_w) = (
+        (draw(tap), draw(side), draw(side), draw(more)) for _ in range(2)
+    )
+    kernel, extra = Pair(a_h, a_w), Pair(extra_h, extra_w)
+    padding = _padding(sides, [top, bottom, left, right], kernel)
 
     # Dilation means nothing to a single tap, and the input is as large as the kernel needs, and a little more.
     dilation = Pair(*(d if a > 1 else 1 for d, a in zip(dilation, kernel, strict=True)))
     extent = Pair(*(d * (a - 1) + 1 for d, a in zip(dilation, kernel, strict=True)))
     one = Problem(
         batch=1,
-        height=max(1, extent.height - padding.top - padding.bottom) + extra.height,
-        width=max(1, extent.width - padding.left - padding.right) + extra.width,
+        height=max(1, extent.height - padding.top - padding.bottom),
+        width=max(1, extent.width - padding.left - padding.right),
         c_in=1,
         c_out=1,
         kernel=kernel,
@@ -84,6 +90,7 @@ def problems(
         padding=padding,
         dilation=dilation,
     )
+    one = _enlarged(one, extra, max_multiplications)
     # What the geometry leaves of the budget is spent on groups, channels and images, in this order.
     left = max(1, max_multiplications // one.multiplications)
     groups = min(groups, left)
@@ -130,6 +137,16 @@ def operands(
 _whole = functools.cache(st.integers)
 _sampled = functools.cache(st.sampled_from)
 _SIDES = _sampled((0, 2, 4))
+
+
+def _enlarged(problem: Problem, extra: Pair, max_multiplications: int) -> Problem:
+    """The problem with as many more rows and columns, up to ``extra``, as the budget allows; else without padding."""
+    for height, width in zip(range(extra.height, -1, -1), range(extra.width, -1, -1), strict=False):
+        larger = problem.replace(height=problem.height + height, width=problem.width + width)
+        if larger.multiplications <= max_multiplications:
+            return larger
+    extent = problem.kernel_extent
+    return problem.replace(height=extent.height, width=extent.width, padding=0)
 
 
 def _padding(sides: int, drawn: list[int], kernel: Pair) -> Padding:

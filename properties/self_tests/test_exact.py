@@ -54,7 +54,7 @@ def worst_case(operands):
 
 
 @every_dtype
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(problem=strategies.problems(max_multiplications=1024), seed=strategies.seeds(), headroom=st.integers(1, 3))
 def test_no_partial_sum_leaves_the_format(dtype, problem, seed, headroom):
     operands = exact.operands(problem, seed, dtype, headroom=headroom)
@@ -65,7 +65,7 @@ def test_no_partial_sum_leaves_the_format(dtype, problem, seed, headroom):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(problem=strategies.problems(max_multiplications=1024), seed=strategies.seeds())
 def test_stored_sums_survive_in_the_narrow_format(dtype, problem, seed):
     operands = exact.operands(problem, seed, dtype, stored=True)
@@ -79,7 +79,7 @@ def test_stored_sums_survive_in_the_narrow_format(dtype, problem, seed):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(problem=strategies.problems(max_multiplications=1024), seed=strategies.seeds())
 def test_results_are_finite(dtype, problem, seed):
     operands = exact.operands(problem, seed, dtype)

@@ -15,7 +15,7 @@ from refconv_properties import strategies
 from refconv_properties.geometry import CELLS, cells
 from refconv_properties.strategies import problems
 
-SEARCH = settings(deadline=None, database=None, max_examples=2000)
+SEARCH = settings(deadline=None, database=None, max_examples=1000)
 MINIMAL = Problem.parse("b1h1w1i1o1k1")
 
 
@@ -130,19 +130,17 @@ def test_limits_are_kept(limits, data):
 def test_limits_are_reached(name):
     least, value = LIMITS[name]
     for limit in (least, least + 4):
-        seen = {value(problem) for problem in generated(problems(**{name: limit}, max_multiplications=10**6), 100)}
-        assert max(seen) == limit
-        assert set(range(least, limit + 1)) <= seen  # batch 0 rides along
+        examples = generated(problems(**{name: limit}, max_multiplications=10**6), 100)
+        assert max(value(problem) for problem in examples) == limit
 
 
-def test_padding_goes_one_past_the_kernel_extent(thousand):
+def test_each_padding_side_is_none_little_and_more_than_the_kernel(thousand):
     examples, _ = thousand
-    for problem in examples:
-        (extent_h, extent_w), (top, bottom, left, right) = problem.kernel_extent, problem.padding
-        assert max(top, bottom) <= extent_h + 1
-        assert max(left, right) <= extent_w + 1
     for side in range(4):
-        assert any(problem.padding[side] == problem.kernel_extent[side // 2] + 1 for problem in examples)
+        beyond = [problem.padding[side] - problem.kernel[side // 2] for problem in examples]
+        assert max(beyond) > 0
+        assert any(problem.padding[side] == 0 for problem in examples)
+        assert any(0 < problem.padding[side] < problem.kernel[side // 2] for problem in examples)
 
 
 @pytest.mark.parametrize("name", [*LIMITS, "max_multiplications"])

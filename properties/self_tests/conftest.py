@@ -1,0 +1,88 @@
+"""`refconv` as a user runs it: a command in a process of its own. What all its tests expect is asserted here."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PLANTED = Path(__file__).parent / "planted"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did. report: what ``--json`` wrote, or None if it wrote nothing."""
+
+    status: int
+    out: str
+    err: str
+    report: Any = None
+
+    @property
+    def laws(self):
+        """The entry of each law in the report's only run."""
+        [run] = self.report["runs"]
+        return {entry["law"]: entry for entry in run["laws"]}
+
+    @property
+    def verdicts(self):
+        """The verdict of each law in the report's only run."""
+        return {law: entry["verdict"] for law, entry in self.laws.items()}
+
+    def counterexample(self, law):
+        """What broke that law."""
+        assert self.verdicts[law] == "broken", self.out
+        return self.laws[law]["counterexample"]
+
+
+def environment(**changes):
+    """Where ``refconv`` is the command that is installed beside this Python; None removes a variable."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    variables = {**os.environ, "PATH": path, "FORCE_COLOR": None, "PYTEST_ADDOPTS": None, **changes}
+    return {name: value for name, value in variables.items() if value is not None}
+
+
+def run(*command, cwd=None, **variables):
+    """Runs a command to its end. Nobody wants to see our tracebacks, or escape codes in a file."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def refconv():
+    """Runs ``refconv`` with some arguments, in ``cwd`` and with changed environment variables."""
+    return functools.partial(run, "refconv")
+
+
+@pytest.fixture(scope="session")
+def check(tmp_path_factory):
+    """Runs ``refconv check`` on an object of a file in ``planted``, or of any other place; the same only once."""
+
+    @functools.cache
+    def checked(spec, *arguments):
+        report = tmp_path_factory.mktemp("check") / "report.json"
+        place, _, name = spec.rpartition(":")
+        path = PLANTED / place
+        spec = f"{path}:{name}" if path.is_file() else spec
+        jobs = () if "--jobs" in arguments else ("--jobs", "1")
+        ran = run("refconv", "check", "--impl", spec, "--json", str(report), *jobs, *arguments)
+        written = json.loads(report.read_text()) if report.exists() else None
+        return Ran(ran.status, ran.out, ran.err, written)
+
+    return checked
