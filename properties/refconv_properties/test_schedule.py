@@ -26,7 +26,8 @@ def test_schedule(conv: Subject, problem: Problem, seed: int) -> None:
         first, second = (getattr(operands, name) for name in OPERANDS[operator])
         with schedule.scheduled(schedule.Schedule()):
             expected = conv.call(operator, first, second, problem)
-        for other in (schedule.Schedule("reversed"), schedule.Schedule("random", seed)):
-            with schedule.scheduled(other):
+        for order in ("reversed", "warps", "random", "preemptive"):
+            other = schedule.Schedule(order, seed if order in schedule.SEEDED else 0)
+            with schedule.scheduled(other), schedule.checked():
                 result = conv.call(operator, first, second, problem)
             identical(result, expected, RESULTS[operator], f"with {other}")

@@ -173,7 +173,7 @@ def test_a_file_that_cannot_be_used_is_no_verdict(check, tmp_path, body, told):
     assert ran.status == 2
     assert told in ran.err
     assert "INTERNALERROR" not in ran.err
-    assert "" == ran.out
+    assert ran.out == ""
 
 
 # -- ways to go wrong that are no ordinary exception ---------------------------------------------
@@ -209,7 +209,7 @@ def odd(tmp_path, body):
         ("import pytest; pytest.skip('hm')", "forward raised Skipped: hm"),
         ("import pytest; pytest.exit('hm')", "forward raised Exit: hm"),
         ("import hypothesis; hypothesis.reject()", "forward raised UnsatisfiedAssumption"),
-        ("raise type('E', (Exception,), {{'__str__': lambda self: 1 / 0}})", "forward raised E"),
+        ("raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})", "forward raised E"),
         ("raise RuntimeError('[/red] one\\n' + 100 * 'two ')", "forward raised RuntimeError: [/red] one"),
         ("os._exit(0)", "the process ended with status 0 while forward was running"),
         ("os._exit(5)", "the process ended with status 5 while forward was running"),

@@ -19,18 +19,7 @@ class CudaError(RuntimeError):
 
 
 class CupyArray(np.ndarray):
-    """Stands for ``cupy.ndarray``, whose memory can be set byte by byte."""
-
-    class _Memory:
-        def __init__(self, array):
-            self._array = array
-
-        def memset(self, value, size):
-            self._array.reshape(-1).view(np.uint8)[:size] = value
-
-    @property
-    def data(self):
-        return CupyArray._Memory(np.asarray(self))
+    """Stands for ``cupy.ndarray``."""
 
 
 class _RawModule:
@@ -149,8 +138,9 @@ def test_cupy_in_cupy_out(on_gpu):
 
 
 def test_fresh_memory_holds_poison_unless_told_otherwise(on_gpu):
-    with scheduled(Schedule(poison=0x41)):
-        assert np.asarray(on_gpu.empty((2, 3), np.float32)).view(np.uint8).tolist() == [[0x41] * 12] * 2
+    with scheduled(Schedule(poison=0x41424344)):
+        assert np.asarray(on_gpu.empty((2, 3), np.float32)).view(np.uint32).tolist() == [[0x41424344] * 3] * 2
+        assert np.asarray(on_gpu.empty((3,), np.float16)).view(np.uint16).tolist() == [0x4344, 0x4142, 0x4344]
     assert on_gpu.empty((0, 3), np.float32).shape == (0, 3)
 
 

@@ -12,11 +12,13 @@ from refconv_cuda.simulator.errors import (
     KernelError,
     KernelTrap,
     OutOfBounds,
+    Race,
     SimulatorError,
+    UninitialisedRead,
 )
 from refconv_cuda.simulator.memory import copy, empty
 from refconv_cuda.simulator.module import RawKernel, RawModule
-from refconv_cuda.simulator.schedule import Schedule, scheduled
+from refconv_cuda.simulator.schedule import Schedule, checked, scheduled
 
 __all__ = [
     "BarrierDivergence",
@@ -25,10 +27,13 @@ __all__ = [
     "KernelError",
     "KernelTrap",
     "OutOfBounds",
+    "Race",
     "RawKernel",
     "RawModule",
     "Schedule",
     "SimulatorError",
+    "UninitialisedRead",
+    "checked",
     "copy",
     "empty",
     "scheduled",

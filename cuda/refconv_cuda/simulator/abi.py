@@ -13,11 +13,21 @@ class Index(c.Structure):
     def __str__(self) -> str:
         return f"({self.x}, {self.y}, {self.z})"
 
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter((self.x, self.y, self.z))
+
 
 class Region(c.Structure):
     """The array [begin, end) inside the accessible pages [first, last)."""
 
-    _fields_ = (("first", c.c_void_p), ("begin", c.c_void_p), ("end", c.c_void_p), ("last", c.c_void_p))
+    _fields_ = (
+        ("first", c.c_void_p),
+        ("begin", c.c_void_p),
+        ("end", c.c_void_p),
+        ("last", c.c_void_p),
+        ("read_only", c.c_uint8),
+        ("uninitialised", c.c_uint8),
+    )
 
 
 class Launch(c.Structure):
@@ -28,8 +38,9 @@ class Launch(c.Structure):
         ("block", Index),
         ("order", c.c_int32),
         ("seed", c.c_uint64),
+        ("step_budget", c.c_uint64),
         ("dynamic_shared", c.c_uint32),
-        ("poison", c.c_uint8),
+        ("poison", c.c_uint32),
         ("canary", c.c_uint8),
         ("region_count", c.c_int32),
         ("regions", c.POINTER(Region)),
@@ -43,16 +54,23 @@ class Finding(c.Structure):
         ("kind", c.c_int32),
         ("signal", c.c_int32),
         ("is_write", c.c_int32),
+        ("other_is_write", c.c_int32),
         ("region", c.c_int32),
+        ("size", c.c_int32),
         ("address", c.c_size_t),
+        ("offset", c.c_uint64),
         ("block", Index),
         ("thread", Index),
+        ("other_block", Index),
         ("other_thread", Index),
+        ("has_other", c.c_int32),
         ("line", c.c_int32),
         ("other_line", c.c_int32),
         ("file", c.c_char_p),
         ("other_file", c.c_char_p),
         ("message", c.c_char_p),
+        ("pc", c.c_size_t),
+        ("other_pc", c.c_size_t),
     )
 
 
@@ -93,4 +111,21 @@ SIZES = tuple(c.sizeof(struct) for struct in (Region, Launch, Finding, Parameter
     CANARY,
     INTERRUPTED,
     OUT_OF_MEMORY,
-) = range(10)
+    WARP_MASK,
+    WARP_DIVERGED,
+    WARP_DESERTED,
+    UNDEFINED_LANE,
+    OUT_OF_BOUNDS,
+    MISALIGNED,
+    READ_ONLY,
+    UNINITIALISED,
+    RACE,
+    INDEX_OUT_OF_BOUNDS,
+    ENDLESS,
+) = range(21)
+
+SHARED_REGION = -1
+NO_REGION = -2
+
+# What an access is, in Finding.is_write.
+ACCESSES = {0: "reads", 1: "writes", 2: "atomically updates", -1: "accesses"}

@@ -33,6 +33,12 @@ class Pointee:
     parameter: str
     array: Array
     fence: memory.Fence
+    read_only: bool
+
+    @property
+    def name(self) -> str:
+        """The parameter's name: ``x`` of ``const float* __restrict__ x``."""
+        return self.parameter.replace("*", " ").split()[-1]
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,17 @@ class Arguments:
 
     @property
     def regions(self) -> ctypes.Array[Region]:
-        """Where each array lies, for the runtime's canaries."""
-        return (Region * len(self.pointees))(*(pointee.fence.region for pointee in self.pointees))
+        """Where each array lies, for the runtime's canaries and its checker. Two views of one array are one region."""
+        writable = {id(pointee.fence) for pointee in self.pointees if not pointee.read_only}
+        return (Region * len(self.pointees))(
+            *(pointee.fence.region(read_only=id(pointee.fence) not in writable) for pointee in self.pointees)
+        )
+
+    def launched(self) -> None:
+        """Notes that the kernel may have written what it could."""
+        for pointee in self.pointees:
+            if not pointee.read_only:
+                pointee.fence.poison = None
 
 
 def arrange(kernel: str, parameters: Sequence[Parameter], texts: Sequence[str], values: Sequence[object]) -> Arguments:
@@ -67,7 +82,8 @@ def arrange(kernel: str, parameters: Sequence[Parameter], texts: Sequence[str], 
                 address = ctypes.c_void_p(device.__array_interface__["data"][0])
                 fence = memory.fence_of(device)
                 assert fence is not None  # _device_array has made sure
-                pointees.append(Pointee(text, device, fence))
+                read_only = bool(parameter.is_const) or not device.flags.writeable
+                pointees.append(Pointee(text, device, fence, read_only))
                 if device is not value:
                     copies.append((value, device))  # type: ignore[arg-type]
             kept.append(address)
@@ -95,9 +111,9 @@ def _device_array(name: str, parameter: Parameter, value: object) -> Array:
         raise TypeError(f"{name} has dtype {value.dtype}, but a kernel reads the machine's byte order")
     if memory.fence_of(value) is not None:
         return value
-    if not (parameter.is_const or value.flags.writeable):
-        raise ValueError(f"{name} is not const, so the kernel may write it, but the array is read-only")
-    return memory.copy(value, alignment=VECTOR_ALIGNMENT)
+    device = memory.copy(value, alignment=VECTOR_ALIGNMENT)
+    device.flags.writeable = value.flags.writeable
+    return device
 
 
 def _by_value(name: str, parameter: Parameter, value: object) -> Array:

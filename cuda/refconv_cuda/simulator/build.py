@@ -12,29 +12,38 @@ from refconv_cuda.simulator import abi, cache, compiler
 from refconv_cuda.simulator.errors import CompileError
 
 RUNTIME = Path(__file__).parent / "runtime"
-RUNTIME_SOURCES = ("fiber.cpp", "block.cpp", "shared_memory.cpp", "trap.cpp", "grid.cpp")
+INCLUDES = (RUNTIME, RUNTIME / "include")
+RUNTIME_SOURCES = (
+    *("fiber.cpp", "block.cpp", "warp.cpp", "image.cpp", "shared_memory.cpp", "trap.cpp", "grid.cpp"),
+    *("shadow.cpp", "fences.cpp", "hooks.cpp"),
+)
+
+CHECK_DEFINITION = ("-DREFCONV_CHECK",)
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
-def library(unit: str, options: tuple[str, ...], folders: tuple[Path, ...]) -> ctypes.CDLL:
-    """The shared library of a translation unit, from the cache or built now.
+def library(unit: str, options: tuple[str, ...], folders: tuple[Path, ...], *, check: bool) -> tuple[ctypes.CDLL, Path]:
+    """The shared library of a translation unit, from the cache or built now, and its file.
 
     options: ``-D`` and ``-I`` flags. folders: where its ``#include "..."`` are looked for; what they include is part
-    of the cache's key. Raises `CompileError`, `CompilerMissing`.
+    of the cache's key. check: with the checker's hooks. Raises `CompileError`, `CompilerMissing`.
     """
     tool = compiler.find()
     content = [unit, *included(unit, folders)]
+    if check:
+        options = (*options, *CHECK_DEFINITION, *tool.check_flags)
     key = _digest(tool, _runtime_text(), *options, *content)
 
     def build(workspace: Path, output: Path) -> None:
         source, built = workspace / "kernel.cpp", workspace / "kernel.o"
         source.write_text(unit)
         store = workspace.parent
-        tool.compile(source, built, options=options, include=RUNTIME, cache=store)
-        tool.link([built, *_runtime_objects(store)], output, cache=store)
+        tool.compile(source, built, options=options, include=INCLUDES, cache=store)
+        tool.link([built, *_runtime_objects(store, check)], output, cache=store)
 
-    return _load(cache.built(f"kernel-{key}.so", build))
+    file = cache.built(f"kernel-{key}.so", build)
+    return _load(file), file
 
 
 def included(text: str, folders: tuple[Path, ...]) -> list[str]:
@@ -50,19 +59,20 @@ def included(text: str, folders: tuple[Path, ...]) -> list[str]:
     return list(contents.values())
 
 
-def _runtime_objects(store: Path) -> list[Path]:
+def _runtime_objects(store: Path, check: bool) -> list[Path]:
     tool = compiler.find()
-    key = _digest(tool, _runtime_text())
+    options = ("-Wall", "-Wextra", *(CHECK_DEFINITION if check else ()))
+    key = _digest(tool, _runtime_text(), *options)
 
     def build(name: str, workspace: Path, output: Path) -> None:
-        tool.compile(RUNTIME / name, output, options=("-Wall", "-Wextra"), include=RUNTIME, cache=store)
+        tool.compile(RUNTIME / name, output, options=options, include=INCLUDES, cache=store)
 
     return [cache.built(f"{Path(name).stem}-{key}.o", functools.partial(build, name)) for name in RUNTIME_SOURCES]
 
 
 @functools.cache
 def _runtime_text() -> str:
-    return "".join(path.read_text() for path in sorted(RUNTIME.iterdir()) if path.suffix in (".h", ".cpp"))
+    return "".join(path.read_text() for path in sorted(RUNTIME.rglob("*")) if path.is_file())
 
 
 def _digest(tool: compiler.Compiler, *texts: str) -> str:

@@ -35,6 +35,17 @@ FLAGS = (
     "-fvisibility=hidden",
     "-Wno-unknown-pragmas",
 )
+# The compiler calls a hook at each load and store, and where an index leaves an array's dimension; the runtime has the
+# hooks (runtime/hooks.cpp), and no sanitizer's own runtime is linked. Vectors are hidden from the hooks, so there are
+# none.
+CHECK_FLAGS = ("-fsanitize=thread", "-fsanitize=bounds,alignment", "-g1", "-fno-omit-frame-pointer")
+CLANG_CHECK_FLAGS = (
+    *CHECK_FLAGS,
+    *("-fno-vectorize", "-fno-slp-vectorize"),
+    *("-mllvm", "-tsan-instrument-func-entry-exit=0", "-mllvm", "-tsan-instrument-read-before-write=1"),
+)
+GCC_CHECK_FLAGS = (*CHECK_FLAGS, "-fno-tree-vectorize", "--param=tsan-instrument-func-entry-exit=0")
+
 # The runtime needs nothing beyond C, which the Python process has already loaded.
 LINK_FLAGS = ("-shared", "-nostdlib")
 
@@ -46,10 +57,14 @@ class Compiler:
     command: tuple[str, ...]
     identity: str
     target_flags: tuple[str, ...] = ()
+    check_flags: tuple[str, ...] = ()
 
-    def compile(self, source: Path, output: Path, *, options: tuple[str, ...], include: Path, cache: Path) -> None:
+    def compile(
+        self, source: Path, output: Path, *, options: tuple[str, ...], include: tuple[Path, ...], cache: Path
+    ) -> None:
         """One translation unit to one object file. Raises `CompileError` with the compiler's own words."""
-        self._run([*FLAGS, *self.target_flags, f"-I{include}", *options, "-c", str(source), "-o", str(output)], cache)
+        folders = [f"-I{folder}" for folder in include]
+        self._run([*FLAGS, *self.target_flags, *folders, *options, "-c", str(source), "-o", str(output)], cache)
 
     def link(self, objects: list[Path], output: Path, *, cache: Path) -> None:
         """Objects to a shared library."""
@@ -106,6 +121,7 @@ def _zig() -> Compiler:
         command=(sys.executable, "-m", "ziglang", "c++"),
         identity=f"ziglang {importlib.metadata.version('ziglang')}",
         target_flags=("-target", f"{machine}-linux-gnu.2.17", "-fno-sanitize=undefined", *level),
+        check_flags=CLANG_CHECK_FLAGS,
     )
 
 
@@ -116,8 +132,9 @@ def _system(command: tuple[str, ...]) -> Compiler:
     level = ("-march=x86-64-v3",) if _has_avx2() else ()
     identity = done.stdout.splitlines()[0]
     # g++ makes the statics of templates unique in the process; two modules must not share theirs.
-    unique = () if "clang" in identity else ("-fno-gnu-unique",)
-    return Compiler(command=command, identity=identity, target_flags=(*level, *unique))
+    if "clang" in identity:
+        return Compiler(command, identity, level, CLANG_CHECK_FLAGS)
+    return Compiler(command, identity, (*level, "-fno-gnu-unique"), GCC_CHECK_FLAGS)
 
 
 def _has_avx2() -> bool:

@@ -8,6 +8,7 @@ a canary, checked after each launch. Fresh arrays are filled with the schedule's
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import mmap
 import threading
@@ -24,6 +25,7 @@ Array = npt.NDArray[Any]
 
 CANARY = 0xA5
 PAGE = mmap.PAGESIZE
+_PATTERN_BYTES = 2**16
 KEPT_BYTES = 64 * 2**20  # freed fences kept for the next array: a system call costs more than a small kernel
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -32,6 +34,11 @@ _libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_
 _libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
 _libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 _PROT_NONE = 0
+
+
+@functools.cache
+def _pattern(poison: int) -> bytes:
+    return poison.to_bytes(4, "little") * (_PATTERN_BYTES // 4)
 
 
 class Fence:
@@ -49,6 +56,7 @@ class Fence:
             raise MemoryError(f"cannot make {pages * PAGE} bytes accessible for an array")
         self.pages = pages
         self.begin = self.end = self.first
+        self.poison = None  # what the array was filled with, while nothing has been written to it
 
     def unmap(self) -> None:
         _libc.munmap(self.first - PAGE, (self.pages + 2) * PAGE)
@@ -61,12 +69,26 @@ class Fence:
             self.begin = self.first
         self.end = self.begin + size
         ctypes.memset(self.first, CANARY, self.begin - self.first)
-        ctypes.memset(self.begin, poison, size)
+        pattern = _pattern(poison)
+        for start in range(self.begin, self.end, _PATTERN_BYTES):
+            ctypes.memmove(start, pattern, min(_PATTERN_BYTES, self.end - start))
         ctypes.memset(self.end, CANARY, self.last - self.end)
+        self.poison: int | None = poison
 
-    @property
-    def region(self) -> Region:
-        return Region(self.first, self.begin, self.end, self.last)
+    def is_uninitialised(self) -> bool:
+        """Whether nobody has written the array: neither a launch, nor, as its bytes tell, anything else."""
+        if self.poison is None:
+            return False
+        pattern = _pattern(self.poison)
+        for start in range(self.begin, self.end, _PATTERN_BYTES):
+            size = min(_PATTERN_BYTES, self.end - start)
+            if ctypes.string_at(start, size) != pattern[:size]:
+                return False
+        return True
+
+    def region(self, *, read_only: bool) -> Region:
+        """What the runtime must know of the array."""
+        return Region(self.first, self.begin, self.end, self.last, read_only, self.is_uninitialised())
 
 
 class _Pool:
@@ -129,6 +151,9 @@ def copy(array: Array, *, alignment: int | None = None) -> Array:
     """A C-contiguous copy of ``array`` in device memory; views, strides and byte order are resolved by NumPy."""
     device = empty(array.shape, array.dtype.newbyteorder("="), alignment=alignment)
     device[...] = array
+    fence = fence_of(device)
+    assert fence is not None
+    fence.poison = None
     return device
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from refconv_cuda.simulator import abi, build, findings, memory, schedule
+from refconv_cuda.simulator import abi, build, findings, memory, schedule, symbols
 from refconv_cuda.simulator.arguments import arrange
 from refconv_cuda.simulator.translation_unit import MOST_DYNAMIC_SHARED, Declaration, declarations, translation_unit
 
@@ -16,16 +18,27 @@ from refconv_cuda.simulator.translation_unit import MOST_DYNAMIC_SHARED, Declara
 GRID_LIMITS = (2**31 - 1, 65535, 65535)
 BLOCK_LIMITS = (1024, 1024, 64)
 MOST_THREADS = 1024
+STEP_BUDGET = 10**9  # about ten seconds of a checked launch
 
 # A launch owns the process's signal handlers while it runs.
 _launching = threading.Lock()
 
 
+class _Build(NamedTuple):
+    """A module built one way: its kernels, and its file's symbols if it is checked."""
+
+    library: ctypes.CDLL
+    kernels: dict[str, abi.Kernel]
+    image: symbols.Image | None
+
+
 class RawModule:
-    """Kernels of one CUDA C file, compiled at the first `get_function`.
+    """Kernels of one CUDA C file, compiled when the first is launched or asked for.
 
     Exactly one of ``code`` and ``path`` (of a .cu file). ``options``: ``-D``, ``-U`` and ``-I`` are used, what else
     NVRTC takes is accepted and has no meaning here. ``name_expressions``: template instances, ``"kernel<float>"``.
+    ``check``: watch every access to memory, and stop at the first that is wrong; None leaves it to `checked`.
+    ``step_budget``: how many accesses a checked launch may make before it counts as endless; 0 for no limit.
     """
 
     def __init__(
@@ -35,6 +48,8 @@ class RawModule:
         path: str | Path | None = None,
         options: Sequence[str] = (),
         name_expressions: Sequence[str] = (),
+        check: bool | None = None,
+        step_budget: int = STEP_BUDGET,
     ) -> None:
         if (code is None) == (path is None):
             raise TypeError("exactly one of code and path must be given")
@@ -47,53 +62,64 @@ class RawModule:
             self._options += (f"-I{Path(self._file).parent}",)
         self._folders = tuple(folders)
         self._name_expressions = tuple(name_expressions)
-        self._kernels: dict[str, RawKernel] | None = None
+        self._check = check
+        self.step_budget = step_budget
+        self._builds: dict[bool, _Build] = {}
 
     def get_function(self, name: str) -> RawKernel:
         """The kernel of that name, or that name expression. Raises ``ValueError`` for one that there is not."""
-        if self._kernels is None:
-            self._kernels = self._compile()
-        if name not in self._kernels:
-            raise ValueError(f"{self._file} has no kernel {name!r}; it has {', '.join(self._kernels) or 'none'}")
-        return self._kernels[name]
+        known = self.build().kernels
+        if name not in known:
+            raise ValueError(f"{self._file} has no kernel {name!r}; it has {', '.join(known) or 'none'}")
+        return RawKernel._of(self, name)
 
-    def _compile(self) -> dict[str, RawKernel]:
-        declared = declarations("\n".join([self.code, *build.included(self.code, self._folders)]))
-        plain = [name for name, kernel in declared.items() if not kernel.is_template]
+    @functools.cached_property
+    def declared(self) -> dict[str, Declaration]:
+        """The kernels that the source declares."""
+        return declarations("\n".join([self.code, *build.included(self.code, self._folders)]))
+
+    def build(self) -> _Build:
+        """The module, built with or without the checker as it was made, or as `checked` says now."""
+        check = schedule.checking() if self._check is None else self._check
+        if check not in self._builds:
+            self._builds[check] = self._build(check)
+        return self._builds[check]
+
+    def _build(self, check: bool) -> _Build:
+        plain = [name for name, kernel in self.declared.items() if not kernel.is_template]
         names = tuple(dict.fromkeys([*plain, *self._name_expressions]))
         unit = translation_unit(self.code, self._file, names)
-        library = build.library(unit, self._options, self._folders)
+        library, file = build.library(unit, self._options, self._folders, check=check)
         table = (abi.Kernel * len(names)).in_dll(library, "refconv_kernels")
-        return {
-            name: RawKernel._of(library, table[i], declared.get(name.split("<")[0].split("::")[-1].strip()))
-            for i, name in enumerate(names)
-        }
+        return _Build(library, dict(zip(names, table, strict=True)), symbols.Image(file) if check else None)
 
 
 class RawKernel:
     """One kernel: ``kernel(grid, block, arguments, shared_mem=...)``, on NumPy arrays."""
 
-    def __new__(cls, code: str, name: str, options: Sequence[str] = ()) -> RawKernel:
+    name: str
+    _module: RawModule
+
+    def __new__(cls, code: str, name: str, options: Sequence[str] = (), *, check: bool | None = None) -> RawKernel:
         """The kernel ``name`` of ``code``, as `RawModule` would give it."""
-        return RawModule(code=code, options=options).get_function(name)
+        return RawModule(code=code, options=options, check=check).get_function(name)
 
     @classmethod
-    def _of(cls, library: ctypes.CDLL, kernel: abi.Kernel, declaration: Declaration | None) -> RawKernel:
+    def _of(cls, module: RawModule, name: str) -> RawKernel:
         self = object.__new__(cls)
-        self.name = kernel.name.decode()
-        self._library = library
-        self._kernel = kernel
-        self._parameters = [kernel.parameters[i] for i in range(kernel.parameter_count)]
-        texts = declaration.parameters if declaration else ()
-        unnamed = tuple(f"parameter {i}" for i in range(len(self._parameters)))
-        self._texts = texts if len(texts) == len(self._parameters) else unnamed
+        self.name = name
+        self._module = module
         return self
 
-    name: str
-    _library: ctypes.CDLL
-    _kernel: abi.Kernel
-    _parameters: list[abi.Parameter]
-    _texts: tuple[str, ...]
+    @functools.cached_property
+    def _parameters(self) -> tuple[list[abi.Parameter], tuple[str, ...]]:
+        """The parameters as the compiler sees them, and as the source spells them."""
+        kernel = self._module.build().kernels[self.name]
+        parameters = [kernel.parameters[i] for i in range(kernel.parameter_count)]
+        declaration = self._module.declared.get(_plain_name(self.name))
+        texts = declaration.parameters if declaration else ()
+        unnamed = tuple(f"parameter {i}" for i in range(len(parameters)))
+        return parameters, texts if len(texts) == len(parameters) else unnamed
 
     def __call__(
         self, grid: Sequence[int], block: Sequence[int], args: Sequence[object], *, shared_mem: int = 0
@@ -112,7 +138,7 @@ class RawKernel:
             raise ValueError(f"block = {tuple(block)} has {threads} threads, but at most {MOST_THREADS} fit")
         if not 0 <= shared_mem <= MOST_DYNAMIC_SHARED:
             raise ValueError(f"shared_mem = {shared_mem} must be at least 0 and at most {MOST_DYNAMIC_SHARED} bytes")
-        arguments = arrange(self.name, self._parameters, self._texts, args)
+        arguments = arrange(self.name, *self._parameters, args)
         now = schedule.current()
         regions = arguments.regions
         launch = abi.Launch(
@@ -120,6 +146,7 @@ class RawKernel:
             block=block_index,
             order=schedule.ORDERS.index(now.order),
             seed=now.seed,
+            step_budget=self._module.step_budget,
             dynamic_shared=shared_mem,
             poison=now.poison,
             canary=memory.CANARY,
@@ -127,17 +154,23 @@ class RawKernel:
             regions=regions,
         )
         finding = abi.Finding()
+        built = self._module.build()
+        kernel = ctypes.addressof(built.kernels[self.name])
         with _launching:
-            kind = self._library.refconv_launch(
-                ctypes.addressof(self._kernel), arguments.pointers, ctypes.byref(launch), ctypes.byref(finding)
-            )
+            kind = built.library.refconv_launch(kernel, arguments.pointers, ctypes.byref(launch), ctypes.byref(finding))
         if kind == abi.INTERRUPTED:
             signal.raise_signal(finding.signal)  # now Python's own handler has its turn
         if kind != abi.NONE:
-            raise findings.error(self.name, finding, arguments, now)
+            raise findings.error(self.name, finding, arguments, now, built.image)
+        arguments.launched()
         for original, device in arguments.copies:
             if original.flags.writeable:
                 original[...] = device
+
+
+def _plain_name(name: str) -> str:
+    """``kernel`` for ``space::kernel<float, 16>``."""
+    return name.split("<")[0].split("::")[-1].strip()
 
 
 def _index(name: str, sizes: Sequence[int], limits: tuple[int, int, int]) -> abi.Index:

@@ -12,28 +12,32 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
-Order = Literal["in order", "reversed", "random"]
+Order = Literal["in order", "reversed", "warps", "random", "preemptive"]
 Fence = Literal["after", "before"]
-ORDERS: tuple[Order, ...] = ("in order", "reversed", "random")
+ORDERS: tuple[Order, ...] = ("in order", "reversed", "warps", "random", "preemptive")
+SEEDED: tuple[Order, ...] = ("warps", "random", "preemptive")
 
-ALL_ONES = 0xFF  # as a float a NaN, as an int -1: garbage that shows
+# In every float format a NaN, as an int a number that nobody expects: garbage that shows.
+POISON = 0xFFF1FFF1
 
 
 @dataclass(frozen=True)
 class Schedule:
     """One set of circumstances; the default is the least surprising one.
 
-    order: of the blocks of a grid, and of the threads of a block from each barrier to the next.
-    seed: for the random order.
+    order: of the blocks of a grid, and of the threads of a block from each barrier to the next. "warps" permutes warps
+    and keeps their lanes in order; "random" permutes lanes; "preemptive" also switches between any two memory
+    accesses, which only checked modules can (others take it as "random").
+    seed: for the orders that are drawn.
     fence: where an array lies flush against a no-access page, so that the first byte beyond faults. On the other
     side the canary shows writes only.
-    poison: the byte that fills fresh arrays and, at the start of each block, shared memory.
+    poison: the four bytes that fill fresh arrays and, at the start of each block, shared memory.
     """
 
     order: Order = "in order"
     seed: int = 0
     fence: Fence = "after"
-    poison: int = ALL_ONES
+    poison: int = POISON
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
@@ -42,21 +46,40 @@ class Schedule:
             raise ValueError(f"fence = {self.fence!r} must be after or before")
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed = {self.seed} must be at least 0 and below 2^64")
-        if not 0 <= self.poison <= 255:
-            raise ValueError(f"poison = {self.poison} must be a byte, 0 to 255")
+        if not 0 <= self.poison < 2**32:
+            raise ValueError(f"poison = {self.poison} must be four bytes, at least 0 and below 2^32")
 
     @classmethod
     def from_seed(cls, seed: int) -> Schedule:
-        """The schedule that goes with an example's seed: 0 in order, 1 reversed, else random; the fence alternates."""
-        order = ORDERS[min(seed, 2)]
-        return cls(order=order, seed=seed if order == "random" else 0, fence="before" if seed % 4 >= 2 else "after")
+        """The schedule that goes with an example's seed: the first few are the tidy ones, the others drawn."""
+        orders: tuple[Order, ...] = ("in order", "reversed", "warps")
+        order = orders[seed] if seed < len(orders) else ("preemptive" if seed % 2 else "random")
+        return cls(order=order, seed=seed if order in SEEDED else 0, fence="before" if seed % 4 >= 2 else "after")
 
     def __str__(self) -> str:
-        seed = f" (seed {self.seed})" if self.order == "random" else ""
+        seed = f" (seed {self.seed})" if self.order in SEEDED else ""
         return f"threads and blocks {self.order}{seed}, fence {self.fence} each array"
 
 
 _current: ContextVar[Schedule] = ContextVar("schedule", default=Schedule())  # noqa: B039 (it is frozen)
+
+
+_checked: ContextVar[bool] = ContextVar("checked", default=False)
+
+
+def checking() -> bool:
+    """Whether modules that do not say so themselves are to be checked."""
+    return _checked.get()
+
+
+@contextmanager
+def checked() -> Iterator[None]:
+    """Turns the checker on for the launches inside, of modules that were made with ``check=None``."""
+    token = _checked.set(True)
+    try:
+        yield
+    finally:
+        _checked.reset(token)
 
 
 def current() -> Schedule:

@@ -10,20 +10,29 @@ struct Index {  // x varies fastest, as in CUDA
 };
 
 // In which order the blocks of a grid, and between two barriers the threads of a block, take their turns.
-enum Order : int32_t { kInOrder = 0, kReversed = 1, kRandom = 2 };
+enum Order : int32_t {
+    kInOrder = 0,
+    kReversed = 1,
+    kWarps = 2,       // warps at random, the lanes of each in order
+    kRandom = 3,      // lanes at random
+    kPreemptive = 4,  // lanes at random, and a switch may come at any memory access (checked builds)
+};
 
 // Memory that one launch may touch: the array [begin, end) inside the accessible pages [first, last).
 // What the pages hold outside the array is the canary.
 struct Region {
     uint8_t *first, *begin, *end, *last;
+    uint8_t read_only;      // a write is a finding (checked builds)
+    uint8_t uninitialised;  // every byte is, until the kernel writes it (checked builds)
 };
 
 struct Launch {
     Index grid, block;
     int32_t order;
     uint64_t seed;
+    uint64_t step_budget;     // memory accesses before a kernel counts as endless (checked builds); 0: no limit
     uint32_t dynamic_shared;  // bytes
-    uint8_t poison;           // what uninitialised shared memory holds
+    uint32_t poison;          // what uninitialised shared memory holds, as a pattern of four bytes
     uint8_t canary;           // what surrounds every array
     int32_t region_count;
     Region* regions;
@@ -31,27 +40,45 @@ struct Launch {
 
 enum Kind : int32_t {
     kNone = 0,
-    kMemoryFault = 1,       // an access outside every array: address, is_write
-    kStackOverflow = 2,     // endless recursion, or local arrays beyond the fiber's stack
-    kArithmeticFault = 3,   // an integer division by zero
-    kTrap = 4,              // __trap, a failed assert
-    kBarrierMismatch = 5,   // two threads wait at different barriers
-    kBarrierDeserted = 6,   // a thread waits for one that has left the kernel
-    kCanary = 7,            // a write beside an array: region, address
-    kInterrupted = 8,       // a signal (Ctrl-C, a time limit) arrived: signal
-    kOutOfMemory = 9,       // no room for stacks, or for the order of the blocks
+    kMemoryFault = 1,      // an access that no page backs: address, is_write
+    kStackOverflow = 2,    // endless recursion, or local arrays beyond the fiber's stack
+    kArithmeticFault = 3,  // an integer division by zero
+    kTrap = 4,             // __trap, a failed assert
+    kBarrierMismatch = 5,  // two threads wait at different barriers
+    kBarrierDeserted = 6,  // a thread waits for one that has left the kernel
+    kCanary = 7,           // a write beside an array: region, address
+    kInterrupted = 8,      // a signal (Ctrl-C, a time limit) arrived: signal
+    kOutOfMemory = 9,      // no room for stacks, or for the order of the blocks
+    kWarpMask = 10,        // a lane calls a warp primitive with a mask that does not name it
+    kWarpDiverged = 11,    // a lane waits in a warp primitive for one that waits somewhere else
+    kWarpDeserted = 12,    // a warp primitive's mask names a lane that has left the kernel
+    kUndefinedLane = 13,   // a shuffle reads from a lane that does not take part
+    // Found by checked builds only; `pc` is where, and region is kSharedRegion for shared memory.
+    kOutOfBounds = 14,
+    kMisaligned = 15,
+    kReadOnly = 16,
+    kUninitialised = 17,
+    kRace = 18,
+    kIndexOutOfBounds = 19,  // an index beyond one dimension of an array: message is its type, address the index
+    kEndless = 20,           // the step budget is used up
 };
+
+constexpr int32_t kSharedRegion = -1, kNoRegion = -2;
 
 struct Finding {
     int32_t kind;
     int32_t signal;
-    int32_t is_write;  // 1 a write, 0 a read, -1 unknown
+    int32_t is_write, other_is_write;  // 1 a write, 0 a read, 2 an atomic, -1 unknown
     int32_t region;
+    int32_t size;  // bytes of the access
     uintptr_t address;
-    Index block, thread, other_thread;
+    uint64_t offset;  // of the address in its region; for shared memory, in the module's thread-local storage
+    Index block, thread, other_block, other_thread;
+    int32_t has_other;
     int32_t line, other_line;
     const char *file, *other_file;
     const char* message;
+    uintptr_t pc, other_pc;  // relative to the module's base
 };
 
 // One parameter of a kernel, read off its signature.

@@ -1,14 +1,21 @@
 #include "block.h"
 
+#include <string.h>
+
 #include "cuda_words.h"
+#include "shadow.h"
 
 uint3 threadIdx;
-
-extern "C" void refconv_barrier(const char* file, int line) { refconv::the_block.wait(file, line); }
 
 namespace refconv {
 
 Block the_block;
+
+namespace {
+
+bool same(const Place& a, const Place& b) { return a.line == b.line && strcmp(a.file, b.file) == 0; }
+
+}  // namespace
 
 bool Block::reshape(const Index& shape) {
     count_ = static_cast<int>(shape.x * shape.y * shape.z);
@@ -24,37 +31,89 @@ bool Block::reshape(const Index& shape) {
 void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& random, Finding* finding) {
     kernel_ = &kernel;
     arguments_ = arguments;
+    order_ = order;
+    random_ = &random;
+    finding_ = finding;
     stacks_.reset();
-    for (int i = 0; i < count_; ++i) thread_[i].state = kFresh;
+    for (int i = 0; i < count_; ++i) {
+        thread_[i].state = kFresh;
+        thread_[i].atomics = 0;
+        thread_[i].fenced = false;
+        thread_[i].syncs = 0;
+    }
+    memset(warp_syncs_, 0, sizeof warp_syncs_);
     live_ = count_;
-    while (live_ > 0) {
-        arrange(turn_, count_, order, random);
-        position_ = 0;
+    fill_queue();
+    for (;;) {
         next();
         go_on(&scheduler_);
-        // Back here, every thread that is still live waits at a barrier, or the block was abandoned.
-        if (finding->kind == kNone) check_barrier(finding);
-        if (finding->kind != kNone) return;
+        // Back here, the queue is empty, or the block was abandoned.
+        if (finding->kind != kNone || live_ == 0 || !open_barrier()) return;
+        shadow::next_phase();
+        fill_queue();
     }
 }
 
-bool Block::next() {
-    while (position_ < count_) {
-        current_ = turn_[position_++];
-        if (thread_[current_].state != kLeft) return true;
+// -- the queue -----------------------------------------------------------------------------------------------
+
+// All threads that have not left, in the order of the schedule.
+void Block::fill_queue() {
+    head_ = queued_ = 0;
+    if (order_ == kWarps) {
+        int warps = (count_ + kWarpSize - 1) / kWarpSize;
+        arrange(turns_, warps, kRandom, *random_);
+        for (int w = 0; w < warps; ++w) {
+            for (int i = turns_[w] * kWarpSize; i < count_ && i < (turns_[w] + 1) * kWarpSize; ++i) {
+                if (thread_[i].state != kLeft) push(i);
+            }
+        }
+        return;
     }
-    return false;
+    arrange(turns_, count_, order_, *random_);
+    for (int i = 0; i < count_; ++i) {
+        if (thread_[turns_[i]].state != kLeft) push(turns_[i]);
+    }
+}
+
+void Block::push(int thread) {
+    if (thread_[thread].state != kFresh) thread_[thread].state = kReady;
+    queue_[(head_ + queued_++) % kMostThreads] = thread;
+}
+
+bool Block::next() {
+    if (queued_ == 0) return false;
+    current_ = queue_[head_];
+    head_ = (head_ + 1) % kMostThreads;
+    --queued_;
+    return true;
+}
+
+void Block::hand_over() {
+    Thread& self = thread_[current_];
+    if (next()) {
+        go_on(&self.context);
+    } else {
+        leave(&self.context);
+    }
+}
+
+// -- switching -----------------------------------------------------------------------------------------------
+
+void Block::become_current() {
+    const Index& index = index_[current_];
+    threadIdx = {index.x, index.y, index.z};
+    thread_[current_].atomics = 0;
 }
 
 void Block::go_on(void** save) {
     Thread& thread = thread_[current_];
-    const Index& index = index_[current_];
-    threadIdx = {index.x, index.y, index.z};
+    become_current();
     if (thread.state == kFresh) {
         thread.stack = stacks_.take();
         thread.context = stacks_.prepare(thread.stack, run_threads);
+        thread.state = kReady;
     }
-    refconv_switch(save, thread.context);
+    if (save != &thread.context) refconv_switch(save, thread.context);
 }
 
 void Block::leave(void** save) { refconv_switch(save, scheduler_); }
@@ -80,20 +139,8 @@ void Block::run_threads() {
         // A thread that has not begun needs no stack of its own: it takes this one. A kernel without barriers
         // therefore runs as a plain loop.
         next.stack = stack;
-        const Index& index = block.index_[block.current_];
-        threadIdx = {index.x, index.y, index.z};
-    }
-}
-
-void Block::wait(const char* file, int line) {
-    Thread& thread = thread_[current_];
-    thread.state = kWaiting;
-    thread.file = file;
-    thread.line = line;
-    if (next()) {
-        go_on(&thread.context);
-    } else {
-        leave(&thread.context);
+        next.state = kReady;
+        block.become_current();
     }
 }
 
@@ -103,25 +150,161 @@ void Block::abandon() {
     __builtin_unreachable();
 }
 
+void Block::report(Kind kind, Place place) {
+    finding_->kind = kind;
+    finding_->thread = index_[current_];
+    finding_->file = place.file;
+    finding_->line = place.line;
+    abandon();
+}
+
+// -- waiting for the whole block -----------------------------------------------------------------------------
+
+int Block::barrier(Place place, int predicate) {
+    Thread& self = thread_[current_];
+    self.state = kAtBarrier;
+    self.place = place;
+    self.predicate = predicate;
+    hand_over();
+    return predicates_;
+}
+
 // CUDA asks that all threads of a block reach the same barrier. Hardware may let other cases pass; they are wrong
 // all the same.
-void Block::check_barrier(Finding* finding) const {
-    if (live_ == 0) return;
+bool Block::open_barrier() {
     int first = 0;
     while (thread_[first].state == kLeft) ++first;
+    predicates_ = 0;
     for (int i = 0; i < count_; ++i) {
-        const Thread &here = thread_[first], &there = thread_[i];
-        bool left = there.state == kLeft;
-        if (!left && there.line == here.line && __builtin_strcmp(there.file, here.file) == 0) continue;
-        finding->kind = left ? kBarrierDeserted : kBarrierMismatch;
-        finding->thread = index_[first];
-        finding->file = here.file;
-        finding->line = here.line;
-        finding->other_thread = index_[i];
-        finding->other_file = left ? nullptr : there.file;
-        finding->other_line = left ? 0 : there.line;
-        return;
+        const Thread& there = thread_[i];
+        if (there.state == kInCollective) {
+            // Its missing lane waits at a barrier, or in another collective.
+            unsigned missing = there.mask;
+            int warp = i / kWarpSize * kWarpSize, other = i;
+            for (int lane = 0; lane < kWarpSize && warp + lane < count_; ++lane) {
+                const Thread& peer = thread_[warp + lane];
+                bool here = peer.state == kInCollective && peer.mask == there.mask && peer.operation == there.operation;
+                if ((missing >> lane & 1) && !here) other = warp + lane;
+            }
+            set_waiting(thread_[other].state == kLeft ? kWarpDeserted : kWarpDiverged, i, other);
+            return false;
+        }
+        if (there.state == kLeft) {
+            set_waiting(kBarrierDeserted, first, i);
+            return false;
+        }
+        if (!same(there.place, thread_[first].place)) {
+            set_waiting(kBarrierMismatch, first, i);
+            return false;
+        }
+        predicates_ += there.predicate != 0;
     }
+    return true;
+}
+
+void Block::set_waiting(Kind kind, int waiting, int other) {
+    const Thread &here = thread_[waiting], &there = thread_[other];
+    finding_->kind = kind;
+    finding_->thread = index_[waiting];
+    finding_->file = here.place.file;
+    finding_->line = here.place.line;
+    finding_->has_other = 1;
+    finding_->other_block = finding_->block;
+    finding_->other_thread = index_[other];
+    finding_->other_file = there.state == kLeft ? nullptr : there.place.file;
+    finding_->other_line = there.state == kLeft ? 0 : there.place.line;
+}
+
+// -- waiting for lanes of the warp ---------------------------------------------------------------------------
+
+unsigned Block::active_lanes() const {
+    int first = current_ / kWarpSize * kWarpSize;
+    unsigned lanes = 0;
+    for (int lane = 0; lane < kWarpSize && first + lane < count_; ++lane) {
+        if (thread_[first + lane].state != kLeft) lanes |= 1u << lane;
+    }
+    return lanes;
+}
+
+// Whether all lanes but `lane` wait in the same collective. A lane that has left, or waits elsewhere in the warp, will
+// never come: that is a finding at once.
+bool Block::lanes_are_there(int first, unsigned lanes, int lane) {
+    const Thread& self = thread_[first + lane];
+    bool all = true;
+    for (int i = 0; i < kWarpSize; ++i) {
+        if (i == lane || !(lanes >> i & 1)) continue;
+        const Thread& other = thread_[first + i];
+        if (other.state == kLeft) {
+            set_waiting(kWarpDeserted, first + lane, first + i);
+            abandon();
+        }
+        if (other.state != kInCollective) {
+            all = false;
+        } else if (other.mask != self.mask || other.operation != self.operation) {
+            bool names_us = other.mask >> lane & 1;
+            if (names_us) {
+                set_waiting(kWarpDiverged, first + lane, first + i);
+                abandon();
+            }
+            all = false;
+        }
+    }
+    return all;
+}
+
+unsigned Block::collective(unsigned mask, int operation, uint64_t value, uint64_t* lanes, Place place) {
+    int first = current_ / kWarpSize * kWarpSize, lane = current_ % kWarpSize;
+    if (!(mask >> lane & 1)) report(kWarpMask, place);
+    int existing = count_ - first < kWarpSize ? count_ - first : kWarpSize;
+    unsigned taking_part = existing == kWarpSize ? mask : mask & ((1u << existing) - 1);
+    Thread& self = thread_[current_];
+    self.mask = mask;
+    self.operation = operation;
+    self.value = value;
+    self.lanes = lanes;
+    self.place = place;
+    if (!lanes_are_there(first, taking_part, lane)) {
+        self.state = kInCollective;
+        hand_over();
+        return taking_part;
+    }
+    // The last to come hands everybody's values to everybody, and lets them go on.
+    int woken[kWarpSize], count = 0;
+    uint16_t syncs = operation == kSyncWarp ? ++warp_syncs_[first / kWarpSize] : 0;
+    for (int to = 0; to < kWarpSize; ++to) {
+        if (!(taking_part >> to & 1)) continue;
+        Thread& thread = thread_[first + to];
+        if (operation == kSyncWarp) thread.syncs = syncs;
+        for (int from = 0; thread.lanes && from < kWarpSize; ++from) {
+            bool here = taking_part >> from & 1;
+            thread.lanes[from] = here ? thread_[first + from].value : kUndefinedValue;
+        }
+        woken[count++] = first + to;
+    }
+    // In a random order the last to come must not always be the first to go on.
+    if (order_ == kRandom || order_ == kPreemptive) shuffle(woken, count, *random_);
+    for (int i = 0; i < count; ++i) push(woken[i]);
+    hand_over();
+    return taking_part;
+}
+
+// -- turns ---------------------------------------------------------------------------------------------------
+
+void Block::atomic_turn() {
+    constexpr int kPatience = 64;
+    if (++thread_[current_].atomics < kPatience || queued_ == 0) return;
+    push(current_);
+    hand_over();
+}
+
+void Block::preempt() {
+    if (queued_ == 0) return;
+    int& chosen = queue_[(head_ + random_->below(queued_)) % kMostThreads];
+    int head = queue_[head_];
+    queue_[head_] = chosen;  // the chosen one goes next, the head takes its place
+    chosen = head;
+    push(current_);
+    hand_over();
 }
 
 }  // namespace refconv

@@ -1,4 +1,8 @@
-// One block: its threads are fibers that run from barrier to barrier.
+// One block: its threads are fibers, which run until they must wait for one another.
+//
+// Threads that can go on stand in a queue. A thread that comes to a barrier, or to a warp primitive whose other
+// lanes are not there yet, hands over to the next in the queue. When the queue is empty everybody waits: then either
+// all stand at the same barrier, which opens, or something is wrong.
 #pragma once
 #include "abi.h"
 #include "fiber.h"
@@ -6,47 +10,97 @@
 
 namespace refconv {
 
+constexpr int kMostThreads = 1024;  // CUDA's limit for a block
+constexpr int kWarpSize = 32;
+
+constexpr int kSyncWarp = -1;  // the collective that also orders memory; the others are numbered in words/warp.h
+constexpr uint64_t kUndefinedValue = 0xfff1fff1fff1fff1u;  // what a lane that takes no part has to say: a NaN
+
+// Where in the source a thread waits, and for what.
+struct Place {
+    const char* file;
+    int line;
+};
+
+enum State : uint8_t { kFresh, kReady, kAtBarrier, kInCollective, kLeft };
+
+struct Thread {
+    void* context;  // where to go on
+    int stack;
+    State state;
+    Place place;  // of the barrier or collective that it waits at
+    // What it brought to a collective, and where it wants the others' values.
+    unsigned mask;
+    int operation;
+    uint64_t value;
+    uint64_t* lanes;
+    int predicate;  // what it brought to a barrier
+    int atomics;    // since its last turn
+    bool fenced;    // has called __threadfence since it began
+    uint16_t syncs;  // how many __syncwarp of its warp it has taken part in, by the warp's own count
+};
+
 class Block {
   public:
     // Prepares for blocks of this shape. False: out of memory.
     bool reshape(const Index& shape);
 
-    // Runs all threads of one block to their end. The finding's kind stays kNone if nothing is wrong.
+    // Runs all threads of one block to their end, or to the first finding.
     void run(const Kernel&, void** arguments, int32_t order, Random&, Finding*);
 
-    // Called on a fiber: the current thread waits until all have come to this barrier.
-    void wait(const char* file, int line);
-    // Called on a fiber, also from a signal handler there: abandons the block, and `run` returns.
-    [[noreturn]] void abandon();
+    // -- called on fibers ------------------------------------------------------------------------------------
 
+    // Waits until all threads have come to this barrier; returns how many brought a nonzero predicate.
+    int barrier(Place, int predicate);
+    // Waits until all lanes that the mask names have come to this collective; returns those that exist.
+    unsigned collective(unsigned mask, int operation, uint64_t value, uint64_t* lanes, Place);
+    // Lets the other threads have a turn, if this one has been using atomics for long: it may be spinning.
+    void atomic_turn();
+    // Lets another thread go on here and now, chosen at random.
+    void preempt();
+    // Lanes of the current warp that exist and have not left.
+    unsigned active_lanes() const;
+    // Abandons the block; `run` returns. Also from a signal handler.
+    [[noreturn]] void abandon();
+    [[noreturn]] void report(Kind, Place);
+
+    int current() const { return current_; }
+    Thread& thread(int i) { return thread_[i]; }
+    Index index(int i) const { return index_[i]; }
     Index current_thread() const { return index_[current_]; }
     const Stacks& stacks() const { return stacks_; }
+    Random& random() { return *random_; }
+    Finding& finding() { return *finding_; }
 
   private:
-    enum State : uint8_t { kFresh, kWaiting, kLeft };
-    struct Thread {
-        void* context;
-        const char* file;  // of the barrier that it waits at
-        int line;
-        int stack;
-        State state;
-    };
-    static constexpr int kMost = 1024;
+    static void run_threads();  // what a fiber executes
 
-    static void run_threads();      // what a fiber executes
-    bool next();                    // moves on to the next thread whose turn it is; false: all have had theirs
-    void go_on(void** save);        // switches to the current thread
-    void leave(void** save);        // switches to `run`
-    void check_barrier(Finding*) const;
+    void fill_queue();
+    void push(int thread);
+    bool next();              // makes the head of the queue the current thread; false: the queue is empty
+    void hand_over();         // lets the next thread go on; returns when this one's turn has come again
+    void go_on(void** save);  // switches to the current thread
+    void leave(void** save);  // switches to `run`
+    void become_current();
+
+    bool open_barrier();  // all wait: true if it was for one barrier; else the finding says what is wrong
+    void set_waiting(Kind, int waiting, int other);
+    bool lanes_are_there(int first, unsigned lanes, int lane);
 
     Stacks stacks_;
-    Thread thread_[kMost];
-    Index index_[kMost];
-    int turn_[kMost];
-    int count_ = 0, live_ = 0, position_ = 0, current_ = 0;
+    Thread thread_[kMostThreads];
+    Index index_[kMostThreads];
+    int queue_[kMostThreads];  // a ring
+    int head_ = 0, queued_ = 0;
+    int turns_[kMostThreads];
+    uint16_t warp_syncs_[kMostThreads / kWarpSize];
+    int count_ = 0, live_ = 0, current_ = 0, predicates_ = 0;
+    int32_t order_ = kInOrder;
     void* scheduler_ = nullptr;
     const Kernel* kernel_ = nullptr;
     void** arguments_ = nullptr;
+    Random* random_ = nullptr;
+    Finding* finding_ = nullptr;
     Index shape_ = {0, 0, 0};
 };
 

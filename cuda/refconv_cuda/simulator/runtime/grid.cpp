@@ -5,7 +5,9 @@
 #include "abi.h"
 #include "block.h"
 #include "cuda_words.h"
+#include "image.h"
 #include "order.h"
+#include "shadow.h"
 #include "shared_memory.h"
 #include "trap.h"
 
@@ -39,15 +41,17 @@ void check_canaries(const Launch& launch, Finding* finding) {
 class Turns {
   public:
     Turns(const Launch& launch, uint64_t count, Random& random) : order_(launch.order), count_(count) {
-        if (order_ != kRandom) return;
+        if (!is_random()) return;
         table_ = count <= kMost ? static_cast<uint64_t*>(malloc(count * sizeof *table_)) : nullptr;
-        if (table_) arrange(table_, count, order_, random);
+        if (table_) arrange(table_, count, kRandom, random);
     }
     ~Turns() { free(table_); }
-    bool ready() const { return order_ != kRandom || table_; }
+    bool ready() const { return !is_random() || table_; }
     uint64_t operator[](uint64_t i) const { return table_ ? table_[i] : order_ == kReversed ? count_ - 1 - i : i; }
 
   private:
+    bool is_random() const { return order_ != kInOrder && order_ != kReversed; }
+
     static constexpr uint64_t kMost = 1 << 26;
     int32_t order_;
     uint64_t count_;
@@ -63,14 +67,18 @@ void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Fi
         finding->kind = kOutOfMemory;
         return;
     }
-    SharedMemory shared;
-    shared.find();
+    Image image = this_image();
+    if (!shadow::begin_launch(launch, image, finding)) {
+        finding->kind = kOutOfMemory;
+        return;
+    }
     Traps traps(finding);
     for (uint64_t i = 0; i < count; ++i) {
         uint64_t turn = turns[i];
         blockIdx = {unsigned(turn % grid.x), unsigned(turn / grid.x % grid.y), unsigned(turn / grid.x / grid.y)};
         finding->block = {blockIdx.x, blockIdx.y, blockIdx.z};
-        shared.fill(launch.poison, launch.dynamic_shared);
+        fill_shared_memory(image, launch.poison, launch.dynamic_shared);
+        shadow::begin_block(finding->block);
         the_block.run(kernel, arguments, launch.order, random, finding);
         if (finding->kind == kNone && Traps::pending()) {
             finding->kind = kInterrupted;
@@ -94,6 +102,7 @@ int32_t refconv_launch(const refconv::Kernel* kernel, void** arguments, const re
     gridDim = {launch->grid.x, launch->grid.y, launch->grid.z};
     blockDim = {launch->block.x, launch->block.y, launch->block.z};
     run_blocks(*kernel, arguments, *launch, finding);
+    shadow::end_launch();
     if (finding->kind == kNone) check_canaries(*launch, finding);
     return finding->kind;
 }

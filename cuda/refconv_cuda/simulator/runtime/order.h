@@ -22,18 +22,22 @@ class Random {
     uint64_t state_;
 };
 
-// Writes the numbers 0 .. n-1 to `turns` in the given order. Single threads are permuted, not warps: an order of
-// warps would never show a race between two lanes of one.
+template <class T>
+void shuffle(T* items, T n, Random& random) {
+    for (T i = n; i > 1; --i) {
+        T j = static_cast<T>(random.below(i));
+        T other = items[j];
+        items[j] = items[i - 1];
+        items[i - 1] = other;
+    }
+}
+
+// Writes the numbers 0 .. n-1 to `turns` in the given order. Warps alone would never show a race between two lanes
+// of one, so the usual random order permutes single threads.
 template <class T>
 void arrange(T* turns, T n, int32_t order, Random& random) {
     for (T i = 0; i < n; ++i) turns[i] = order == kReversed ? n - 1 - i : i;
-    if (order != kRandom) return;
-    for (T i = n; i > 1; --i) {
-        T j = static_cast<T>(random.below(i));
-        T other = turns[j];
-        turns[j] = turns[i - 1];
-        turns[i - 1] = other;
-    }
+    if (order == kRandom || order == kPreemptive) shuffle(turns, n, random);
 }
 
 }  // namespace refconv

@@ -47,6 +47,7 @@ void describe(int signal, const siginfo_t* info, const ucontext_t* context) {
     finding.signal = signal;
     finding.thread = the_block.current_thread();
     finding.address = reinterpret_cast<uintptr_t>(info->si_addr);
+    finding.region = kNoRegion;
     if (signal == SIGFPE) {
         finding.kind = kArithmeticFault;
     } else if (signal == SIGILL) {
@@ -118,13 +119,3 @@ Traps::~Traps() {
 int Traps::pending() { return pending_signal; }
 
 }  // namespace refconv
-
-extern "C" [[noreturn]] void refconv_trap(const char* message, const char* file, int line) {
-    using namespace refconv;
-    current_finding->kind = kTrap;
-    current_finding->message = message;
-    current_finding->file = file;
-    current_finding->line = line;
-    current_finding->thread = the_block.current_thread();
-    the_block.abandon();
-}

@@ -1,0 +1,40 @@
+// The checker: for every word of memory, who last wrote and read it, and whether it was ever written.
+//
+// The kernel is compiled with -fsanitize=thread, whose runtime is not linked: the compiler calls a hook before each
+// load and store (hooks.cpp), and the hooks come here. In a plain build nothing does, and all of this is empty.
+//
+// Two accesses race if one is a write, not both are atomic, different threads make them, and nothing orders them.
+// What orders them is
+//   - a barrier between them. Every stretch between two barriers of a block has a number of its own, its phase, and
+//     blocks run one after another, so "an earlier phase of this block" is a comparison of two numbers;
+//   - within a warp, a __syncwarp that both threads have taken part in since;
+//   - between blocks, the pattern of CUDA's memory model: __threadfence and an atomic on one side, an atomic on the
+//     same address on the other (fences.h).
+#pragma once
+#include "abi.h"
+#include "image.h"
+
+namespace refconv {
+namespace shadow {
+
+#ifdef REFCONV_CHECK
+bool begin_launch(const Launch&, const Image&, Finding*);  // false: out of memory
+void end_launch();
+void begin_block(const Index& block);
+void next_phase();
+#else
+inline bool begin_launch(const Launch&, const Image&, Finding*) { return true; }
+inline void end_launch() {}
+inline void begin_block(const Index&) {}
+inline void next_phase() {}
+#endif
+
+enum Access : int { kRead = 0, kWrite = 1, kAtomic = 2 };
+
+// One access of the current thread, about to happen; does not return if it is a finding.
+void check(const volatile void* address, uint32_t size, Access access, const void* pc);
+void check_range(const volatile void* address, size_t size, Access access, const void* pc);
+void fence();  // the current thread has called __threadfence
+
+}  // namespace shadow
+}  // namespace refconv

@@ -1,0 +1,44 @@
+// What the words for barriers, warps and atomics call.
+#include "block.h"
+#include "shadow.h"
+
+using refconv::Place;
+using refconv::the_block;
+
+extern "C" {
+
+void refconv_barrier(const char* file, int line) { the_block.barrier({file, line}, 0); }
+
+int refconv_barrier_count(int predicate, const char* file, int line) {
+    return the_block.barrier({file, line}, predicate);
+}
+
+unsigned refconv_collective(unsigned mask, int operation, unsigned long long value, unsigned long long* lanes,
+                            const char* file, int line) {
+    return the_block.collective(mask, operation, value, reinterpret_cast<uint64_t*>(lanes), {file, line});
+}
+
+void refconv_syncwarp(unsigned mask, const char* file, int line) {
+    the_block.collective(mask, refconv::kSyncWarp, 0, nullptr, {file, line});
+}
+
+unsigned refconv_active_lanes() { return the_block.active_lanes(); }
+
+void refconv_undefined_lane(int lane, const char* file, int line) {
+    the_block.finding().address = static_cast<uintptr_t>(lane);
+    the_block.report(refconv::kUndefinedLane, {file, line});
+}
+
+void refconv_atomic_turn() { the_block.atomic_turn(); }
+
+void refconv_fence() {
+#ifdef REFCONV_CHECK
+    refconv::shadow::fence();
+#endif
+}
+
+[[noreturn]] void refconv_trap(const char* message, const char* file, int line) {
+    the_block.finding().message = message;
+    the_block.report(refconv::kTrap, {file, line});
+}
+}
