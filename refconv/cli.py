@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"refconv {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_check(commands)
+    _add_sanitize(commands)
     laws = commands.add_parser("laws", help="print the catalogue of laws")
     laws.set_defaults(command=_laws)
     implementations = commands.add_parser("implementations", help="print what is registered, and what is unavailable")
@@ -80,6 +81,62 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     check.add_argument("--jobs", type=_positive, metavar="N", help="processes (default: one a processor)")
     check.set_defaults(command=_check)
+
+
+def _add_sanitize(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    sanitize = commands.add_parser(
+        "sanitize",
+        help="run any CUDA kernel on the simulator, checked, under many schedules",
+        description="Runs one launch of a kernel on the CPU, watching every access to memory, under many orders of its "
+        "threads. FILE is a .cu file, with the launch described by the options, or a Python file with a function "
+        "launch(simulator) that does it, with the simulator in CuPy's place, and returns the arrays that count. "
+        "Exit status: 0 nothing found, 1 something found, 2 it could not run.",
+    )
+    sanitize.add_argument("file", metavar="FILE.cu|FILE.py[:FUNCTION]")
+    sanitize.add_argument("--kernel", metavar="NAME", help="a kernel's name, or a template instance: 'kernel<float>'")
+    sanitize.add_argument("--grid", type=_triple, default=(1,), metavar="X[,Y[,Z]]", help="blocks (default 1)")
+    sanitize.add_argument("--block", type=_triple, default=(32,), metavar="X[,Y[,Z]]", help="threads (default 32)")
+    sanitize.add_argument(
+        "--arg",
+        action="append",
+        default=[],
+        metavar="[NAME:]DTYPE[SHAPE]=FILL",
+        help="an argument of the kernel, in order: float32[8x4]=arange (or zeros, ones, random, empty, a number), int32=5",
+    )
+    sanitize.add_argument("--shared", type=int, default=0, metavar="BYTES", help="dynamic shared memory of a block")
+    sanitize.add_argument(
+        "--option", action="append", default=[], metavar="FLAG", help="for the compiler: --option=-DN=4"
+    )
+    sanitize.add_argument("--schedules", type=_positive, default=50, metavar="N", help="how many (default 50)")
+    sanitize.add_argument("--seed", type=_seed, default=0, metavar="N", help="what the schedules are drawn from")
+    sanitize.set_defaults(command=_sanitize)
+
+
+def _sanitize(options: argparse.Namespace) -> int:
+    from refconv_cuda.simulator import command
+
+    place, _, name = options.file.partition(":")
+    try:
+        if place.endswith(".py"):
+            launch = command.file_launch(Path(place), name or "launch")
+        elif options.kernel is None:
+            raise command.UsageError("--kernel must name the kernel of a .cu file")
+        elif not Path(place).is_file():
+            raise command.UsageError(f"there is no file {place}")
+        else:
+            launch = command.kernel_launch(
+                Path(place),
+                options.kernel,
+                options.grid,
+                options.block,
+                [command.Argument.parse(text) for text in options.arg],
+                shared_mem=options.shared,
+                options=options.option,
+            )
+    except command.UsageError as error:
+        print(f"refconv sanitize: {error}", file=sys.stderr)
+        return 2
+    return command.run(launch, options.kernel or options.file, count=options.schedules, seed=options.seed)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -129,6 +186,13 @@ def _problem(text: str) -> Problem:
         return Problem.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _triple(text: str) -> tuple[int, ...]:
+    numbers = text.split(",")
+    if not 1 <= len(numbers) <= 3:
+        raise argparse.ArgumentTypeError(f"{text!r} must be one to three numbers, as 4,2")
+    return tuple(_positive(number) for number in numbers)
 
 
 def _positive(text: str) -> int:

@@ -131,6 +131,21 @@ def refconv_search(request: pytest.FixtureRequest) -> Callable[[Law, Subject], N
     return search
 
 
+@pytest.fixture
+def sanitizer() -> Callable[..., None]:
+    """Runs a launch on the simulator under many schedules, checked: ``sanitizer(launch, schedules=50, seed=0)``.
+
+    ``launch(simulator)`` gets `refconv_cuda.simulator` in CuPy's place and returns the arrays that count. The test fails
+    with the first thing that is wrong: see `refconv_cuda.simulator.sanitize`.
+    """
+    from refconv_cuda.simulator import sanitize
+
+    def run(launch: sanitize.Launch, *, schedules: int = 50, seed: int = 0) -> None:
+        sanitize.sanitize(launch, sanitize.schedules(schedules, seed))
+
+    return run
+
+
 def pytest_report_header(config: pytest.Config) -> str | None:
     """What is under test, if anything was asked to be."""
     if not config.getoption("--impl"):

@@ -3,6 +3,8 @@
 import functools
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 PLANTED = Path(__file__).parent / "planted"
+TIMEOUT = 60
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,25 @@ def environment(**changes):
 
 def run(*command, cwd=None, **variables):
     """Runs a command to its end. Nobody wants to see our tracebacks, or escape codes in a file."""
-    done = subprocess.run(
+    with subprocess.Popen(
         command,
         cwd=cwd,
         env=environment(**variables),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-    assert "\x1b" not in done.stdout + done.stderr
-    return Ran(done.returncode, done.stdout, done.stderr)
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # its processes too
+            out, err = process.communicate()
+            pytest.fail(f"{shlex.join(command)} did not end within {TIMEOUT} s\n{out}{err}")
+    assert "Traceback" not in out + err, out + err
+    assert "\x1b" not in out + err
+    return Ran(process.returncode, out, err)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ Triple = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Access:
-    """One access to memory: what it does ("reads", "writes", "atomically updates"), by whom, and where in the source."""
+    """One access to memory: its verb ("reads", "writes", "atomically updates"), by whom, and where in the source."""
 
     verb: str
     block: Triple

@@ -56,7 +56,7 @@ class Fence:
             raise MemoryError(f"cannot make {pages * PAGE} bytes accessible for an array")
         self.pages = pages
         self.begin = self.end = self.first
-        self.poison = None  # what the array was filled with, while nothing has been written to it
+        self.poison: int | None = None  # what the array was filled with, while nothing has been written to it
 
     def unmap(self) -> None:
         _libc.munmap(self.first - PAGE, (self.pages + 2) * PAGE)
@@ -73,7 +73,7 @@ class Fence:
         for start in range(self.begin, self.end, _PATTERN_BYTES):
             ctypes.memmove(start, pattern, min(_PATTERN_BYTES, self.end - start))
         ctypes.memset(self.end, CANARY, self.last - self.end)
-        self.poison: int | None = poison
+        self.poison = poison
 
     def is_uninitialised(self) -> bool:
         """Whether nobody has written the array: neither a launch, nor, as its bytes tell, anything else."""
