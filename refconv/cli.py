@@ -101,7 +101,7 @@ def _add_sanitize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         action="append",
         default=[],
         metavar="[NAME:]DTYPE[SHAPE]=FILL",
-        help="an argument of the kernel, in order: float32[8x4]=arange (or zeros, ones, random, empty, a number), int32=5",
+        help="the kernel's arguments, in order: float32[8x4]=arange (or zeros, ones, random, empty, 2.5), int32=5",
     )
     sanitize.add_argument("--shared", type=int, default=0, metavar="BYTES", help="dynamic shared memory of a block")
     sanitize.add_argument(

@@ -135,8 +135,8 @@ def refconv_search(request: pytest.FixtureRequest) -> Callable[[Law, Subject], N
 def sanitizer() -> Callable[..., None]:
     """Runs a launch on the simulator under many schedules, checked: ``sanitizer(launch, schedules=50, seed=0)``.
 
-    ``launch(simulator)`` gets `refconv_cuda.simulator` in CuPy's place and returns the arrays that count. The test fails
-    with the first thing that is wrong: see `refconv_cuda.simulator.sanitize`.
+    ``launch(simulator)`` gets `refconv_cuda.simulator` in CuPy's place and returns the arrays that count. The test
+    fails with the first thing that is wrong: see `refconv_cuda.simulator.sanitize`.
     """
     from refconv_cuda.simulator import sanitize
 

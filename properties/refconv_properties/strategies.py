@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from refconv import exact
 from refconv.problem import OPERATORS, Operator, Padding, Pair, Problem
+from refconv_cuda.simulator.schedule import ORDERS, SEEDED, Schedule
 
 SEEDS = 2**16
 
@@ -105,6 +106,19 @@ def problems(
 def seeds() -> st.SearchStrategy[int]:
     """A strategy for operand seeds, below `SEEDS`; shrinks towards 0."""
     return st.integers(0, SEEDS - 1)
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> Schedule:
+    """A strategy for the simulator's schedules: `refconv_cuda.simulator.Schedule`.
+
+    Shrinks towards threads and blocks in order, then reversed, warps, random and pre-emptive, each with a smaller seed:
+    a failure that depends on the schedule is reported with the least perturbed one that shows it.
+    """
+    order = draw(_sampled(ORDERS))
+    seed = draw(_whole(0, SEEDS - 1))
+    fence = draw(_sampled(("after", "before")))
+    return Schedule(order, seed if order in SEEDED else 0, fence)
 
 
 def operands(
