@@ -103,6 +103,7 @@ void Block::become_current() {
     const Index& index = index_[current_];
     threadIdx = {index.x, index.y, index.z};
     thread_[current_].atomics = 0;
+    shadow::become(current_, thread_[current_].syncs);
 }
 
 void Block::go_on(void** save) {

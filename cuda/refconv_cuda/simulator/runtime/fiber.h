@@ -22,6 +22,8 @@ class Stacks {
     // A saved context that enters `function` on this stack.
     void* prepare(int stack, void (*function)()) const;
 
+    uintptr_t base() const { return base_; }
+    uintptr_t size() const { return size_; }
     bool holds(uintptr_t address) const { return address - base_ < size_; }
     bool is_guard(uintptr_t address) const;
 

@@ -3,34 +3,50 @@
 #ifdef REFCONV_CHECK
 #include "block.h"
 #include "shadow.h"
+#include "shadow_cells.h"
 
 using refconv::shadow::check;
 using refconv::shadow::check_range;
+using refconv::shadow::easy_read;
+using refconv::shadow::easy_write;
+using refconv::shadow::is_own_variable;
 using refconv::shadow::kAtomic;
 using refconv::shadow::kRead;
 using refconv::shadow::kWrite;
 
 #define REFCONV_PC __builtin_return_address(0)
-#define REFCONV_HOOKS(size)                                                                                        \
-    void __tsan_read##size(void* p) { check(p, size, kRead, REFCONV_PC); }                                         \
-    void __tsan_write##size(void* p) { check(p, size, kWrite, REFCONV_PC); }                                       \
-    void __tsan_volatile_read##size(void* p) { check(p, size, kRead, REFCONV_PC); }                                \
-    void __tsan_volatile_write##size(void* p) { check(p, size, kWrite, REFCONV_PC); }                              \
-    void __tsan_unaligned_read##size(void* p) { check_range(p, size, kRead, REFCONV_PC); }                         \
-    void __tsan_unaligned_write##size(void* p) { check_range(p, size, kWrite, REFCONV_PC); }                       \
-    void __tsan_read_write##size(void* p) {                                                                        \
-        check(p, size, kRead, REFCONV_PC);                                                                         \
-        check(p, size, kWrite, REFCONV_PC);                                                                        \
-    }                                                                                                              \
-    void __tsan_unaligned_read_write##size(void* p) {                                                              \
-        check_range(p, size, kRead, REFCONV_PC);                                                                   \
-        check_range(p, size, kWrite, REFCONV_PC);                                                                  \
+// The hooks for accesses of one size: those that are aligned as their size asks, and the others.
+#define REFCONV_HOOKS(size)                                                 \
+    void __tsan_read##size(void* p) { check(p, size, kRead, REFCONV_PC); }   \
+    void __tsan_write##size(void* p) { check(p, size, kWrite, REFCONV_PC); } \
+    REFCONV_LESS_COMMON_HOOKS(size)
+#define REFCONV_LESS_COMMON_HOOKS(size)                                                         \
+    void __tsan_volatile_read##size(void* p) { check(p, size, kRead, REFCONV_PC); }             \
+    void __tsan_volatile_write##size(void* p) { check(p, size, kWrite, REFCONV_PC); }           \
+    void __tsan_unaligned_read##size(void* p) { check_range(p, size, kRead, REFCONV_PC); }      \
+    void __tsan_unaligned_write##size(void* p) { check_range(p, size, kWrite, REFCONV_PC); }    \
+    void __tsan_read_write##size(void* p) {                                                     \
+        check(p, size, kRead, REFCONV_PC);                                                      \
+        check(p, size, kWrite, REFCONV_PC);                                                     \
+    }                                                                                           \
+    void __tsan_unaligned_read_write##size(void* p) {                                           \
+        check_range(p, size, kRead, REFCONV_PC);                                                \
+        check_range(p, size, kWrite, REFCONV_PC);                                               \
     }
 
 extern "C" {
 REFCONV_HOOKS(1)
 REFCONV_HOOKS(2)
-REFCONV_HOOKS(4)
+// Four bytes are what most accesses are, and most of those are plain to see.
+void __tsan_read4(void* p) {
+    uintptr_t address = reinterpret_cast<uintptr_t>(p);
+    if (!is_own_variable(address) && !easy_read(address, REFCONV_PC)) check(p, 4, kRead, REFCONV_PC);
+}
+void __tsan_write4(void* p) {
+    uintptr_t address = reinterpret_cast<uintptr_t>(p);
+    if (!is_own_variable(address) && !easy_write(address, REFCONV_PC)) check(p, 4, kWrite, REFCONV_PC);
+}
+REFCONV_LESS_COMMON_HOOKS(4)
 REFCONV_HOOKS(8)
 REFCONV_HOOKS(16)
 void __tsan_init() {}

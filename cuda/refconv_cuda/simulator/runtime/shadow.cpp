@@ -6,55 +6,26 @@
 
 #include "block.h"
 #include "fences.h"
+#include "shadow_cells.h"
 #include "shared_memory.h"
 
 namespace refconv {
 namespace shadow {
 
+Fast fast;
+
 namespace {
-
-// Who made an access, and where. phase 0: nobody yet.
-struct Stamp {
-    uint32_t phase = 0;
-    uint32_t pc = 0;  // relative to the module, with the highest bit set for an atomic
-    uint16_t thread = 0;
-    uint16_t syncs = 0;  // of the thread's warp, when it did
-
-    static constexpr uint32_t kAtomicBit = 1u << 31;
-    bool is_atomic() const { return pc & kAtomicBit; }
-};
-
-// What is known of four bytes. Only the last write matters: it has been checked against all that came before. Of
-// reads, a write must be checked against every one since; the last one, one by another thread, and the last one by
-// another block are enough to find a race if there is one.
-struct Cell {
-    Stamp write, read, foreign_read;
-    uint16_t other_reader = 0;   // a thread that read in the same phase as `read` did, and is not that one
-    bool has_other_reader = false;
-    bool never_written = false;  // the launch says that it holds poison
-    uint32_t split = 0;          // not 0: each byte has a cell of its own, from this index of the bytes' list
-};
-
-// Memory with cells: an array, the block's shared memory, or the module's own variables.
-struct Area {
-    uintptr_t begin, size;
-    Cell* cells;
-    int32_t region;  // as in Finding
-    bool shared, read_only;
-};
 
 constexpr int kMostAreas = 64;
 
 Area areas[kMostAreas];
 int area_count;
-Area* last_area;
 List<Cell> bytes;  // the cells of split words, four at a time; index 0 stands for none
 Fences fences;
 Image image;
 const Launch* launch;
 Finding* finding;
-uint32_t phase, block_first_phase;
-uint64_t steps;
+uint64_t steps_left;  // of the launch's budget, beyond those of fast.countdown
 
 // The phase at which each block began, to name a block by a phase.
 struct BlockStart {
@@ -63,7 +34,8 @@ struct BlockStart {
 };
 List<BlockStart> block_starts;
 
-constexpr uint64_t kPreemptOneIn = 8;
+constexpr uint64_t kPreemptEvery = 8;  // accesses, on average
+constexpr uint64_t kSteps = 1 << 20;
 
 Index block_of(uint32_t access_phase) {
     uint32_t low = 0, high = block_starts.count;
@@ -121,9 +93,8 @@ bool add_shared_areas(uint8_t* dynamic, uint32_t dynamic_size) {
 }
 
 Area* area_of(uintptr_t address) {
-    if (address - last_area->begin < last_area->size) return last_area;
     for (int i = 0; i < area_count; ++i) {
-        if (address - areas[i].begin < areas[i].size) return last_area = &areas[i];
+        if (address - areas[i].begin < areas[i].size) return fast.area = &areas[i];
     }
     return nullptr;
 }
@@ -133,15 +104,15 @@ Area* area_of(uintptr_t address) {
 // Whether an earlier access by `other_thread` is ordered before one of the current thread, now.
 bool ordered(const Stamp& other, uint16_t other_thread) {
     int self = the_block.current();
-    if (other.phase >= block_first_phase) {
-        if (other.phase < phase || other_thread == self) return true;
+    if (other.phase >= fast.block_first_phase) {
+        if (other.phase < fast.phase || other_thread == self) return true;
         if (other_thread / kWarpSize == self / kWarpSize) {
             bool both_synced = the_block.thread(self).syncs > other.syncs &&
                                the_block.thread(other_thread).syncs > other.syncs;
             if (both_synced) return true;
         }
     }
-    return fences.knows(other.phase, other_thread, phase, static_cast<uint16_t>(self));
+    return fences.knows(other.phase, other_thread, fast.phase, static_cast<uint16_t>(self));
 }
 
 struct Now {
@@ -167,7 +138,7 @@ void note_read(Cell& cell, const Stamp& stamp) {
             cell.has_other_reader = true;
         }
     } else {
-        if (cell.read.phase != 0 && cell.read.phase < block_first_phase) cell.foreign_read = cell.read;
+        if (cell.read.phase != 0 && cell.read.phase < fast.block_first_phase) cell.foreign_read = cell.read;
         cell.has_other_reader = false;
     }
     cell.read = stamp;
@@ -176,14 +147,14 @@ void note_read(Cell& cell, const Stamp& stamp) {
 void check_cell(Cell& cell, const Now& now) {
     bool writes = now.access != kRead;
     // Shared memory begins anew with every block: what earlier blocks did to it is of no concern.
-    if (now.area->shared && cell.write.phase < block_first_phase && cell.read.phase < block_first_phase) {
+    if (now.area->shared && cell.write.phase < fast.block_first_phase && cell.read.phase < fast.block_first_phase) {
         cell = Cell();
         cell.never_written = true;
     }
     if (now.access != kWrite && cell.never_written) {
         report(kUninitialised, now.address, now.size, now.access, now.pc, now.area);
     }
-    if (cell.write.phase != phase || cell.write.thread != now.stamp.thread) {
+    if (cell.write.phase != fast.phase || cell.write.thread != now.stamp.thread) {
         check_against(now, cell.write, cell.write.thread, kWrite);
     }
     if (!writes) {
@@ -224,15 +195,25 @@ void check_word(Cell& cell, uint32_t first_byte, uint32_t count, const Now& now)
     for (uint32_t i = first_byte; i < first_byte + count; ++i) check_cell(parts[i], now);
 }
 
+// The countdown has run out: for the budget, or because it is time for another thread.
+void tick(uintptr_t address, uint32_t size, Access access, const void* pc) {
+    if (steps_left == 0) report(kEndless, address, size, access, pc, nullptr);
+    bool preemptive = launch->order == kPreemptive;
+    uint64_t stretch = preemptive ? 1 + the_block.random().below(2 * kPreemptEvery) : kSteps;
+    fast.countdown = stretch < steps_left ? stretch : steps_left;
+    steps_left -= fast.countdown;
+    if (preemptive) the_block.preempt();
+}
+
 }  // namespace
 
 // -- one access ----------------------------------------------------------------------------------------------
 
 void check(const volatile void* pointer, uint32_t size, Access access, const void* pc) {
     uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
-    if (the_block.stacks().holds(address)) return;  // a thread's own variables
-    if (++steps > launch->step_budget && launch->step_budget) report(kEndless, address, size, access, pc, nullptr);
-    if (launch->order == kPreemptive && the_block.random().below(kPreemptOneIn) == 0) the_block.preempt();
+    if (is_own_variable(address)) return;
+    if (fast.countdown == 0) tick(address, size, access, pc);
+    --fast.countdown;
     Area* area = area_of(address);
     if (!area) {
         if (address - image.begin < image.end - image.begin) return;  // constants, threadIdx and the like
@@ -242,11 +223,8 @@ void check(const volatile void* pointer, uint32_t size, Access access, const voi
     if (offset + size > area->size) report(kOutOfBounds, address, size, access, pc, area);
     if (address & (size - 1)) report(kMisaligned, address, size, access, pc, area);
     if (access != kRead && area->read_only) report(kReadOnly, address, size, access, pc, area);
-    const Thread& thread = the_block.thread(the_block.current());
-    uint32_t where = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(pc) - image.base);
-    Now now = {address, size, access, pc, area,
-               {phase, where | (access == kAtomic ? Stamp::kAtomicBit : 0),
-                static_cast<uint16_t>(the_block.current()), thread.syncs}};
+    Now now = {address, size, access, pc, area, stamp_now(pc)};
+    if (access == kAtomic) now.stamp.pc |= Stamp::kAtomicBit;
     Cell* cell = area->cells + offset / 4;
     for (uint32_t left = size, byte = offset % 4; left > 0; ++cell, byte = 0) {
         uint32_t count = left < 4 - byte ? left : 4 - byte;
@@ -254,7 +232,8 @@ void check(const volatile void* pointer, uint32_t size, Access access, const voi
         left -= count;
     }
     if (access == kAtomic && !area->shared) {
-        fences.atomic(address, block_first_phase, phase, now.stamp.thread, thread.fenced);
+        bool fenced = the_block.thread(the_block.current()).fenced;
+        fences.atomic(address, fast.block_first_phase, fast.phase, now.stamp.thread, fenced);
     }
 }
 
@@ -272,15 +251,19 @@ bool begin_launch(const Launch& launched, const Image& found, Finding* reported)
     image = found;
     finding = reported;
     area_count = 0;
-    steps = 0;
-    phase = block_first_phase = 0;
+    steps_left = launched.step_budget ? launched.step_budget : ~uint64_t(0);
+    fast.countdown = 0;
+    fast.base = image.base;
+    fast.stacks = the_block.stacks().base();
+    fast.stacks_size = the_block.stacks().size();
+    fast.phase = fast.block_first_phase = 0;
     bool room = add_shared_areas(static_cast<uint8_t*>(refconv_dynamic_shared()), launched.dynamic_shared);
     for (int i = 0; room && i < launched.region_count; ++i) {
         const Region& region = launched.regions[i];
         room = add_area(region.begin, region.end, i, region.read_only, region.uninitialised);
     }
     if (area_count == 0) areas[0] = {0, 0, nullptr, kNoRegion, false, false};
-    last_area = &areas[0];
+    fast.area = &areas[0];
     return room;
 }
 
@@ -293,12 +276,17 @@ void end_launch() {
 }
 
 void begin_block(const Index& block) {
-    block_first_phase = ++phase;
-    block_starts.add({phase, block});
+    fast.block_first_phase = ++fast.phase;
+    block_starts.add({fast.phase, block});
     fences.begin_block();
 }
 
-void next_phase() { ++phase; }
+void become(int thread, uint16_t syncs) {
+    fast.thread = static_cast<uint16_t>(thread);
+    fast.syncs = syncs;
+}
+
+void next_phase() { ++fast.phase; }
 
 }  // namespace shadow
 }  // namespace refconv

@@ -22,11 +22,13 @@ bool begin_launch(const Launch&, const Image&, Finding*);  // false: out of memo
 void end_launch();
 void begin_block(const Index& block);
 void next_phase();
+void become(int thread, uint16_t syncs);  // the current thread, and its warp's count of __syncwarp
 #else
 inline bool begin_launch(const Launch&, const Image&, Finding*) { return true; }
 inline void end_launch() {}
 inline void begin_block(const Index&) {}
 inline void next_phase() {}
+inline void become(int, uint16_t) {}
 #endif
 
 enum Access : int { kRead = 0, kWrite = 1, kAtomic = 2 };
