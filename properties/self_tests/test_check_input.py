@@ -1,6 +1,6 @@
 """`refconv check` on input that cannot be checked: exit status 2, and a sentence that says why."""
 
-import re
+import importlib.util
 
 import pytest
 
@@ -14,11 +14,11 @@ PROBLEMS = {
     "b1h4w4i1o1k3d2": "kernel height = 3, spread over 5 by dilation 2, must fit into the padded input height, 4",
     "b1h2w2i3o4k1g2": "groups = 2 must divide c_in = 3",
     "b1h2w2i4o3k1g2": "groups = 2 must divide c_out = 3",
-    "b1h2w2i1o1k1s0": "stride height = 0 must be at least 1",
+    "b1h2w2i1o1k1s0": "stride = 0 must be at least 1",
     "b1h2w2i1o1k1s1x0": "stride width = 0 must be at least 1",
-    "b1h2w2i1o1k0": "kernel height = 0 must be at least 1",
+    "b1h2w2i1o1k0": "kernel = 0 must be at least 1",
     "b1h0w2i1o1k1": "height = 0 must be at least 1",
-    "b1h2w2i1o1k1d0": "dilation height = 0 must be at least 1",
+    "b1h2w2i1o1k1d0": "dilation = 0 must be at least 1",
     "b1h2w2i1o1k1g0": "groups = 0 must be at least 1",
     "b1h2w2i1o1k1p-1": "problem 'b1h2w2i1o1k1p-1' is not of the form b1h5w7i3o4k3[s2][p1][d1][g1]",
     "b1h2w2i1o1k1p1.2": "problem 'b1h2w2i1o1k1p1.2' is not of the form",
@@ -32,7 +32,6 @@ PROBLEMS = {
     " b1h2w2i1o1k1": "is not of the form",
     "b1h2w2i1o1k1\n": "is not of the form",
     "b١h2w2i1o1k1": "is not of the form",
-    "b99999999999999999999h1w1i1o1k1": "is not of the form",
 }
 
 
@@ -48,21 +47,23 @@ def refused(capsys, *arguments):
     return err
 
 
-def names(err, told):
-    """Whether the last line says it, without the field's axis where both axes have the same value."""
-    *_, last = err.splitlines()
-    return told in last or re.sub(r"(stride|kernel|dilation) height = 0", r"\1 = 0", told) in last
-
-
 @pytest.mark.parametrize("text", PROBLEMS)
 def test_a_problem_that_is_none_is_refused_by_name_value_and_rule(capsys, text):
     err = refused(capsys, text, "--impl", "windows")
-    assert names(err.rstrip() if text != "b1h2w2i1o1k1\n" else err, PROBLEMS[text]) or PROBLEMS[text] in err
-    assert "refconv check: error: " in err
+    assert PROBLEMS[text] in err
+    assert "refconv check: error: argument PROBLEM: " in err
 
 
 def test_one_wrong_problem_among_right_ones_is_refused(capsys):
     assert "groups = 2 must divide c_in = 3" in refused(capsys, "b1h2w2i1o1k1", "b1h2w2i3o4k1g2")
+
+
+@pytest.mark.parametrize("text", ["b1h9999999w9999999i1o1k1", "b99999999999999999999h1w1i1o1k1"])
+def test_a_problem_beyond_any_memory_is_no_verdict(refconv, text):
+    ran = refconv("check", text, "--impl", "windows", "--law", "index-sum", "--dtype", "float32")
+    assert ran.status == 2
+    assert text in ran.err
+    assert "ended without a result" not in ran.err
 
 
 @pytest.mark.parametrize(
@@ -101,12 +102,7 @@ def test_a_dtype_that_is_not_offered_is_no_verdict(check, dtype):
 
 
 def test_a_gpu_that_is_not_there_is_told_with_what_to_install(refconv):
-    pytest.importorskip_reason = None
-    try:
-        import cupy  # noqa: F401
-    except ImportError:
-        pass
-    else:
+    if importlib.util.find_spec("cupy"):
         pytest.skip("CuPy is here")
     ran = refconv("check", "--device", "gpu", *BARE)
     assert ran.status == 2
@@ -137,11 +133,10 @@ def test_the_command_itself(refconv, command):
     assert ran.out + ran.err != ""
 
 
-def test_the_catalogue_has_a_formula_and_what_it_kills_for_each_law(refconv, check):
+def test_the_catalogue_has_a_formula_and_what_it_kills_for_each_law(refconv):
     lines = refconv("laws").out.splitlines()
     listed = [line for line in lines if not line.startswith(" ")]
     assert "index-sum" in listed
-    assert set(check("right.py:Conv", "--examples", "25", "--jobs", "2").report["runs"][0]["laws"][0]) >= {"law"}
     assert len(lines) == 3 * len(listed)
     assert all(line.startswith("    kills: ") for line in lines[2::3])
 

@@ -126,6 +126,7 @@ SIZES = tuple(c.sizeof(struct) for struct in (Region, Launch, Finding, Parameter
 
 SHARED_REGION = -1
 NO_REGION = -2
+MODULE_REGION = -3
 
 # What an access is, in Finding.is_write.
 ACCESSES = {0: "reads", 1: "writes", 2: "atomically updates", -1: "accesses"}

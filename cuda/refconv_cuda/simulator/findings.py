@@ -172,7 +172,9 @@ class _Describer:
     def _memory(self) -> _Where:
         found = self._found
         if found.region == abi.SHARED_REGION:
-            return self._shared()
+            return self._variable("shared")
+        if found.region == abi.MODULE_REGION:
+            return self._variable("global")
         for pointee in self._arguments.pointees:
             if pointee.fence.first - PAGE <= found.address < pointee.fence.last + PAGE:
                 return _element(found.address, pointee)
@@ -180,13 +182,17 @@ class _Describer:
             return _Where(None, None, f"through a null pointer (address {found.address:#x})")
         return _Where(None, None, f"address {found.address:#x}, which is in or near none of its arrays")
 
-    def _shared(self) -> _Where:
+    def _variable(self, space: str) -> _Where:
+        """A ``__shared__`` variable, or one of the module's own."""
         offset, size = self._found.offset, max(self._found.size, 1)
-        variable = self._image.shared_variable(offset) if self._image else None
+        variable = None
+        if self._image:
+            of = self._image.shared_variable if space == "shared" else self._image.module_variable
+            variable = of(offset)
         if variable is None:
-            return _Where("shared memory", offset // size, f"byte {offset} of shared memory, in no variable")
+            return _Where(f"{space} memory", offset // size, f"byte {offset} of {space} memory, in no variable")
         element = (offset - variable.offset) // size
-        words = f"element {element} of shared '{variable.name}' (in units of {size} bytes)"
+        words = f"element {element} of {space} '{variable.name}' (in units of {size} bytes)"
         return _Where(variable.name, element, words)
 
     def _source(self, file: bytes | None, line: int, address: int) -> Place | None:

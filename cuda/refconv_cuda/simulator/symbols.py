@@ -21,8 +21,8 @@ class Place(NamedTuple):
     line: int
 
 
-class SharedVariable(NamedTuple):
-    """A ``__shared__`` variable: its name, and where in the module's thread-local storage it lies."""
+class Variable(NamedTuple):
+    """A variable: its name, and where it lies: in thread-local storage if ``__shared__``, in the module if not."""
 
     name: str
     offset: int
@@ -51,12 +51,13 @@ class Image:
             line = caller
         return line
 
-    def shared_variable(self, offset: int) -> SharedVariable | None:
-        """The shared variable at an offset of the module's thread-local storage."""
-        for variable in self._shared:
-            if variable.offset <= offset < variable.offset + max(variable.size, 1):
-                return variable
-        return None
+    def shared_variable(self, offset: int) -> Variable | None:
+        """The ``__shared__`` variable at an offset of the module's thread-local storage."""
+        return _variable_at(offset, self._variables("STT_TLS"))
+
+    def module_variable(self, offset: int) -> Variable | None:
+        """The ``__device__`` or ``__constant__`` variable at an offset of the module."""
+        return _variable_at(offset, self._variables("STT_OBJECT"))
 
     def _line(self, position: int) -> Place | None:
         addresses, places = self._lines
@@ -106,14 +107,20 @@ class Image:
                 found += [(low, high, caller) for low, high in _ranges(self._dwarf, unit, entry)]
         return found
 
-    @functools.cached_property
-    def _shared(self) -> list[SharedVariable]:
+    def _variables(self, kind: str) -> list[Variable]:
         table = self._elf.get_section_by_name(".symtab") if self._elf else None
         return [
-            SharedVariable(_demangled(symbol.name), symbol["st_value"], symbol["st_size"])
+            Variable(_demangled(symbol.name), symbol["st_value"], symbol["st_size"])
             for symbol in (table.iter_symbols() if table else ())
-            if symbol["st_info"]["type"] == "STT_TLS" and symbol.name
+            if symbol["st_info"]["type"] == kind and symbol.name
         ]
+
+
+def _variable_at(offset: int, variables: list[Variable]) -> Variable | None:
+    for variable in variables:
+        if variable.offset <= offset < variable.offset + max(variable.size, 1):
+            return variable
+    return None
 
 
 def _ranges(dwarf: Any, unit: Any, entry: Any) -> list[tuple[int, int]]:

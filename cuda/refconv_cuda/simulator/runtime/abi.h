@@ -64,6 +64,7 @@ enum Kind : int32_t {
 };
 
 constexpr int32_t kSharedRegion = -1, kNoRegion = -2;
+constexpr int32_t kModuleRegion = -3;  // the module's own variables, `__device__` and `__constant__`
 
 struct Finding {
     int32_t kind;
@@ -72,7 +73,9 @@ struct Finding {
     int32_t region;
     int32_t size;  // bytes of the access
     uintptr_t address;
-    uint64_t offset;  // of the address in its region; for shared memory, in the module's thread-local storage
+    // Of the address in its region; for shared memory, in the module's thread-local storage; for the module's
+    // variables, in the module.
+    uint64_t offset;
     Index block, thread, other_block, other_thread;
     int32_t has_other;
     int32_t line, other_line;

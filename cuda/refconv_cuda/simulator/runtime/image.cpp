@@ -22,6 +22,11 @@ int is_this_image(dl_phdr_info* info, size_t, void* result) {
         uintptr_t begin = info->dlpi_addr + header.p_vaddr, end = begin + header.p_memsz;
         if (begin < image.begin) image.begin = begin;
         if (end > image.end) image.end = end;
+        if (header.p_flags & PF_W) {
+            uint8_t *first = reinterpret_cast<uint8_t*>(begin), *last = reinterpret_cast<uint8_t*>(end);
+            if (!image.data_begin || first < image.data_begin) image.data_begin = first;
+            if (last > image.data_end) image.data_end = last;
+        }
     }
     if (here - image.begin >= image.end - image.begin) return 0;
     if (storage) {

@@ -20,6 +20,7 @@ constexpr int kMostAreas = 64;
 
 Area areas[kMostAreas];
 int area_count;
+Cell* module_cells;  // of the module's own variables, which outlive a launch
 List<Cell> bytes;  // the cells of split words, four at a time; index 0 stands for none
 Fences fences;
 Image image;
@@ -55,9 +56,16 @@ Index block_of(uint32_t access_phase) {
     finding->pc = reinterpret_cast<uintptr_t>(pc) - image.base;
     uintptr_t storage = reinterpret_cast<uintptr_t>(image.storage_begin);
     uintptr_t storage_end = reinterpret_cast<uintptr_t>(image.storage_end);
-    bool shared = address - storage < storage_end - storage;
-    finding->region = shared ? kSharedRegion : area ? area->region : kNoRegion;
-    finding->offset = address - (shared ? storage : area ? area->begin : 0);
+    if (address - storage < storage_end - storage) {
+        finding->region = kSharedRegion;
+        finding->offset = address - storage;
+    } else if (area && area->region == kModuleRegion) {
+        finding->region = kModuleRegion;
+        finding->offset = address - image.base;
+    } else {
+        finding->region = area ? area->region : kNoRegion;
+        finding->offset = address - (area ? area->begin : 0);
+    }
     the_block.abandon();
 }
 
@@ -71,12 +79,12 @@ Index block_of(uint32_t access_phase) {
     report(kRace, address, size, access, pc, area);
 }
 
-bool add_area(uint8_t* begin, uint8_t* end, int32_t region, bool read_only, bool uninitialised) {
+bool add_area(uint8_t* begin, uint8_t* end, int32_t region, bool read_only, bool uninitialised, Cell* cells = nullptr) {
     size_t size = end - begin;
     if (size == 0) return true;
     if (area_count == kMostAreas) return false;
     size_t words = (size + 3) / 4;
-    Cell* cells = static_cast<Cell*>(calloc(words, sizeof(Cell)));
+    if (!cells) cells = static_cast<Cell*>(calloc(words, sizeof(Cell)));
     if (!cells) return false;
     for (size_t i = 0; uninitialised && i < words; ++i) cells[i].never_written = true;
     areas[area_count++] = {reinterpret_cast<uintptr_t>(begin), size, cells, region, region == kSharedRegion, read_only};
@@ -125,7 +133,7 @@ struct Now {
 };
 
 void check_against(const Now& now, const Stamp& other, uint16_t other_thread, Access other_access) {
-    if (other.phase == 0 || (now.access == kAtomic && other.is_atomic())) return;
+    if (other.phase < fast.launch_first_phase || (now.access == kAtomic && other.is_atomic())) return;
     if (!ordered(other, other_thread)) {
         report_race(now.address, now.size, now.access, now.pc, now.area, other, other_thread, other_access);
     }
@@ -138,7 +146,8 @@ void note_read(Cell& cell, const Stamp& stamp) {
             cell.has_other_reader = true;
         }
     } else {
-        if (cell.read.phase != 0 && cell.read.phase < fast.block_first_phase) cell.foreign_read = cell.read;
+        bool foreign = cell.read.phase >= fast.launch_first_phase && cell.read.phase < fast.block_first_phase;
+        if (foreign) cell.foreign_read = cell.read;
         cell.has_other_reader = false;
     }
     cell.read = stamp;
@@ -216,7 +225,7 @@ void check(const volatile void* pointer, uint32_t size, Access access, const voi
     --fast.countdown;
     Area* area = area_of(address);
     if (!area) {
-        if (address - image.begin < image.end - image.begin) return;  // constants, threadIdx and the like
+        if (address - image.begin < image.end - image.begin) return;  // constants
         report(kOutOfBounds, address, size, access, pc, nullptr);
     }
     uintptr_t offset = address - area->begin;
@@ -256,19 +265,23 @@ bool begin_launch(const Launch& launched, const Image& found, Finding* reported)
     fast.base = image.base;
     fast.stacks = the_block.stacks().base();
     fast.stacks_size = the_block.stacks().size();
-    fast.phase = fast.block_first_phase = 0;
-    bool room = add_shared_areas(static_cast<uint8_t*>(refconv_dynamic_shared()), launched.dynamic_shared);
+    fast.launch_first_phase = fast.block_first_phase = fast.phase + 1;
+    size_t module_words = (image.data_end - image.data_begin + 3) / 4;
+    if (!module_cells) module_cells = static_cast<Cell*>(calloc(module_words, sizeof(Cell)));
+    bool room = module_cells && add_shared_areas(static_cast<uint8_t*>(refconv_dynamic_shared()), launched.dynamic_shared);
     for (int i = 0; room && i < launched.region_count; ++i) {
         const Region& region = launched.regions[i];
         room = add_area(region.begin, region.end, i, region.read_only, region.uninitialised);
     }
-    if (area_count == 0) areas[0] = {0, 0, nullptr, kNoRegion, false, false};
+    room = room && add_area(image.data_begin, image.data_end, kModuleRegion, false, false, module_cells);
     fast.area = &areas[0];
     return room;
 }
 
 void end_launch() {
-    for (int i = 0; i < area_count; ++i) free(areas[i].cells);
+    for (int i = 0; i < area_count; ++i) {
+        if (areas[i].region != kModuleRegion) free(areas[i].cells);
+    }
     area_count = 0;
     bytes.free();
     fences.free();

@@ -5,7 +5,7 @@
 namespace refconv {
 namespace shadow {
 
-// Who made an access, and where. phase 0: nobody yet.
+// Who made an access, and where. Phases count on from launch to launch of a module, so phase 0 is nobody.
 struct Stamp {
     uint32_t phase;
     uint32_t pc;  // relative to the module, with the highest bit set for an atomic
@@ -41,7 +41,7 @@ struct Fast {
     uint64_t countdown;  // accesses until the budget, or another thread, must be thought of
     uintptr_t base;      // of the module
     uintptr_t stacks, stacks_size;  // the threads' own variables, which are no concern of the checker
-    uint32_t phase, block_first_phase;
+    uint32_t phase, block_first_phase, launch_first_phase;
     uint16_t thread, syncs;  // of the current thread
 };
 extern Fast fast;
@@ -60,10 +60,11 @@ inline Cell* easy_cell(uintptr_t address) {
 
 inline bool is_own_variable(uintptr_t address) { return address - fast.stacks < fast.stacks_size; }
 
-// Whether an access is over and done with: it never was, or a barrier of this block came after it. Shared memory
-// begins anew with every block, so what an earlier block did to it is over, too.
+// Whether an access is over and done with: it never was, or an earlier launch made it, or a barrier of this block came
+// after it. Shared memory begins anew with every block, so what an earlier block did to it is over, too.
 inline bool is_over(const Stamp& stamp) {
-    return stamp.phase < fast.phase && (fast.area->shared || stamp.phase == 0 || stamp.phase >= fast.block_first_phase);
+    return stamp.phase < fast.phase &&
+           (fast.area->shared || stamp.phase < fast.launch_first_phase || stamp.phase >= fast.block_first_phase);
 }
 inline bool is_own(const Stamp& stamp) { return stamp.phase == fast.phase && stamp.thread == fast.thread; }
 
