@@ -10,6 +10,7 @@ operands in and the result out are part of the time, for both.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 from sample import Example, examples
 
 from refconv_cuda import convolution, geometry
-from refconv_cuda.simulator import RawModule, Schedule, scheduled
+from refconv_cuda.simulator import RawModule, Schedule, checked, scheduled
 
 pytest.importorskip("pytest_benchmark")
 
@@ -27,15 +28,29 @@ RATES: dict[str, float] = {}
 Forward = Callable[[Example], np.ndarray]
 
 
+@pytest.mark.parametrize("check", [False, True], ids=["plain", "checked"])
 @pytest.mark.parametrize("name", ["implicit_gemm", "implicit_gemm_64", "im2col"])
-def test_kernels(benchmark, name):
-    """The forward pass of each implementation of ours."""
+def test_kernels(benchmark, name, check):
+    """The forward pass of each implementation of ours, plain and with every access to memory checked."""
     implementation = getattr(convolution, name).on("simulator")
 
     def forward(example: Example) -> np.ndarray:
-        return implementation.forward(example.operands.x, example.operands.w, example.problem)
+        with checked() if check else nullcontext():
+            return implementation.forward(example.operands.x, example.operands.w, example.problem)
 
-    _measure(benchmark, implementation.name, forward, examples(400), rounds=5)
+    label = f"{implementation.name}, checked" if check else implementation.name
+    _measure(benchmark, label, forward, examples(400), rounds=5)
+
+
+def test_thread_switch(benchmark):
+    """One switch from thread to thread: a kernel that does nothing but wait at barriers."""
+    barriers, threads = 1000, 256
+    code = 'extern "C" __global__ void wait(int n) { for (int i = 0; i < n; ++i) __syncthreads(); }'
+    kernel = RawModule(code=code).get_function("wait")
+    benchmark.pedantic(kernel, ((1,), (threads,), (np.int32(barriers),)), rounds=20, warmup_rounds=2)
+    nanoseconds = benchmark.stats.stats.median / (barriers * threads) * 1e9
+    benchmark.extra_info["nanoseconds_per_switch"] = round(nanoseconds, 2)
+    RATES["switch"] = nanoseconds
 
 
 def test_direct_kernel(benchmark):
@@ -72,8 +87,13 @@ def _side_by_side():
     """Prints the rates when all are known."""
     yield
     print("\n\nproblems a second, one process, forward pass, fences and random schedules")
+    switch = RATES.pop("switch", None)
     for name, rate in RATES.items():
-        print(f"  {name:28} {rate:10,.1f}")
+        plain = RATES.get(name.removesuffix(", checked"))
+        cost = f"   {plain / rate:.1f} times slower than plain" if plain and name.endswith("checked") else ""
+        print(f"  {name:28} {rate:10,.1f}{cost}")
+    if switch:
+        print(f"  one thread switch, its share of the barrier included: {switch:.1f} ns")
     ours, numbas = RATES.get("direct"), RATES.get("direct, Numba's simulator")
     if ours and numbas:
         print(f"  the same kernel: {ours / numbas:,.0f} times as fast as in Numba's simulator")
