@@ -87,30 +87,25 @@ def test_a_check_that_is_ended_otherwise_leaves_no_process_either(signum):
 
 
 def test_what_an_interrupted_check_knows_is_reported(tmp_path):
-    # `crop` is done at once with the given problem; `repeat` hangs.
-    report = tmp_path / "report.json"
-    file = tmp_path / "it.py"
+    report, file = tmp_path / "report.json", tmp_path / "it.py"
     file.write_text(
-        "import sys; from itertools import repeat; from refconv import windows\n"
+        "from itertools import repeat\n"
+        "from refconv import windows\n"
         "class It:\n"
-        "    calls = 0\n"
         "    def forward(self, x, w, problem):\n"
-        "        self.calls += 1\n"
-        "        return windows.forward(x, w, problem) if self.calls < 3 else sum(repeat(0))\n"
+        "        return windows.forward(x, w, problem) if problem.batch == 1 else sum(repeat(0))\n"
     )
+    # `repeat` calls with another problem in between, of one image more, and so one process hangs.
     arguments = ("b1h2w2i1o1k1", "--law", "index-sum", "--law", "repeat", "--dtype", "float32", "--time-limit", "60")
-    command = ("refconv", "check", "--impl", f"{file}:It", *arguments, "--jobs", "1", "--json", str(report))
-    with started(*command) as process:
-        time.sleep(4)
+    with started("refconv", "check", "--impl", f"{file}:It", *arguments, "--jobs", "2", "--json", report) as process:
+        time.sleep(5)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Traceback" not in out + err
     [run] = json.loads(report.read_text())["runs"]
-    known = {entry["law"]: entry["verdict"] for entry in run["laws"]}
-    assert known.get("index-sum", "held") == "held"
-    assert len(known) == 1
-    assert all(law in out for law in known)
+    assert {entry["law"]: entry["verdict"] for entry in run["laws"]} == {"index-sum": "held"}
+    assert "index-sum" in out
 
 
 def test_two_checks_at_once_do_not_disturb_each_other(tmp_path):
@@ -221,7 +216,7 @@ def test_square_brackets_in_a_name_are_no_markup(tmp_path):
     "changes",
     [
         {"HOME": None},
-        {"HOME": "/nonexistent", "XDG_CACHE_HOME": None},
+        {"HOME": "/dev/null/none", "XDG_CACHE_HOME": None},
         {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
         {"PYTHONIOENCODING": "ascii"},
         {"PYTHONWARNINGS": "error"},
@@ -229,7 +224,7 @@ def test_square_brackets_in_a_name_are_no_markup(tmp_path):
         {"PYTEST_ADDOPTS": "--frobnicate"},
         {"PYTEST_PLUGINS": "frobnicate"},
         {"CI": "true"},
-        {"HYPOTHESIS_STORAGE_DIRECTORY": "/nonexistent"},
+        {"HYPOTHESIS_STORAGE_DIRECTORY": "/dev/null/none"},
     ],
     ids=lambda changes: " ".join(f"{name}={value}" for name, value in changes.items()),
 )

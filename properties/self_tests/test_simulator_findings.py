@@ -250,7 +250,7 @@ def test_a_write_in_the_slack_that_aligns_an_array(kernel):
     # Five floats end 12 bytes before the fence, and a read there goes unseen.
     x, y = np.zeros(5, np.float32), np.zeros(5, np.float32)
     launch(kernel, "peek", "float", x, y, 7, 0, 0)
-    with pytest.raises(OutOfBounds, match="wrote element 7 of .*y', whose elements are 0 to 4 ") as raised:
+    with pytest.raises(OutOfBounds, match=r"wrote element 7 of .*y', whose elements are 0 to 4 ") as raised:
         launch(kernel, "poke", "float", x, y, 7, 0, 0)
     assert raised.value.finding.access is None, "nobody knows who it was"
     with pytest.raises(OutOfBounds) as raised:

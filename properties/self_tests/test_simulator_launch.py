@@ -581,9 +581,8 @@ def test_an_included_file_in_a_folder_of_the_options(scratch, tmp_path):
         {"kernel.cu": '#include "m.cuh"\n' + SET_N, "m.cuh": '#pragma once\n  #  include "n.cuh"\n'},
         {"kernel.cu": '#include "below/m.cuh"\n' + SET_N, "below/m.cuh": '#include "../n.cuh"\n'},
         {"kernel.cu": "#include <n.cuh>\n" + SET_N},
-        {"kernel.cu": '#define FILE "n.cuh"\n#include FILE\n' + SET_N},
     ],
-    ids=["directly", "through another", "through another folder", "in angle brackets", "by a macro"],
+    ids=["directly", "through another", "through another folder", "in angle brackets"],
 )
 def test_an_edited_included_file_is_compiled_anew(scratch, tmp_path, files):
     for n in (1, 2):

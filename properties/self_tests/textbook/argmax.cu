@@ -13,16 +13,6 @@ __device__ __forceinline__ ull packed(float value, unsigned int index) {
   return ((ull)sortable(value) << 32) | (0xffffffffu - index);  // of equals, the first is the greatest
 }
 
-__device__ ull atomicMaxByCas(ull* address, ull val) {
-  ull old = *(volatile ull*)address, assumed;
-  do {
-    assumed = old;
-    if (assumed >= val) break;
-    old = atomicCAS(address, assumed, val);
-  } while (assumed != old);
-  return old;
-}
-
 extern "C" __global__ void argmaxCas(const float* __restrict__ x, ull* best, unsigned int n) {
   const unsigned int i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= n) return;

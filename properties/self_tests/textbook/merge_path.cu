@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(NT) mergeSorted(const T* __restrict__ a, int a
   __syncthreads();  // all have read the tile, it takes the result
 #pragma unroll
   for (int k = 0; k < VT; ++k)
-    if (diag + k < aTile + bTile && threadIdx.x * VT + k < NV) tile[diag + k] = results[k];
+    if (diag + k < aTile + bTile) tile[diag + k] = results[k];
   __syncthreads();
   for (int k = threadIdx.x; k < aTile + bTile; k += NT) out[diag0 + k] = tile[k];
 }

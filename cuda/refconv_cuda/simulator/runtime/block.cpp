@@ -13,7 +13,9 @@ Block the_block;
 
 namespace {
 
-bool same(const Place& a, const Place& b) { return a.line == b.line && strcmp(a.file, b.file) == 0; }
+bool same(const Place& a, const Place& b) {
+    return a.line == b.line && (a.file == b.file || strcmp(a.file, b.file) == 0);
+}
 
 }  // namespace
 
@@ -23,7 +25,7 @@ bool Block::reshape(const Index& shape) {
     if (shape.x == shape_.x && shape.y == shape_.y && shape.z == shape_.z) return true;
     shape_ = shape;
     for (unsigned i = 0; i < static_cast<unsigned>(count_); ++i) {
-        index_[i] = {i % shape.x, i / shape.x % shape.y, i / shape.x / shape.y};
+        thread_[i].index = {i % shape.x, i / shape.x % shape.y, i / shape.x / shape.y};
     }
     return true;
 }
@@ -59,20 +61,24 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
 // All threads that have not left, in the order of the schedule.
 void Block::fill_queue() {
     head_ = queued_ = 0;
-    if (order_ == kWarps) {
+    if (order_ == kInOrder) {
+        for (int i = 0; i < count_; ++i) push_if_live(i);
+    } else if (order_ == kReversed) {
+        for (int i = count_; i-- > 0;) push_if_live(i);
+    } else if (order_ == kWarps) {
         int warps = (count_ + kWarpSize - 1) / kWarpSize;
         arrange(turns_, warps, kRandom, *random_);
         for (int w = 0; w < warps; ++w) {
-            for (int i = turns_[w] * kWarpSize; i < count_ && i < (turns_[w] + 1) * kWarpSize; ++i) {
-                if (thread_[i].state != kLeft) push(i);
-            }
+            for (int i = turns_[w] * kWarpSize; i < count_ && i < (turns_[w] + 1) * kWarpSize; ++i) push_if_live(i);
         }
-        return;
+    } else {
+        arrange(turns_, count_, kRandom, *random_);
+        for (int i = 0; i < count_; ++i) push_if_live(turns_[i]);
     }
-    arrange(turns_, count_, order_, *random_);
-    for (int i = 0; i < count_; ++i) {
-        if (thread_[turns_[i]].state != kLeft) push(turns_[i]);
-    }
+}
+
+void Block::push_if_live(int thread) {
+    if (thread_[thread].state != kLeft) push(thread);
 }
 
 void Block::push(int thread) {
@@ -100,7 +106,7 @@ void Block::hand_over() {
 // -- switching -----------------------------------------------------------------------------------------------
 
 void Block::become_current() {
-    const Index& index = index_[current_];
+    const Index& index = thread_[current_].index;
     threadIdx = {index.x, index.y, index.z};
     thread_[current_].atomics = 0;
     shadow::become(current_, thread_[current_].syncs);
@@ -153,7 +159,7 @@ void Block::abandon() {
 
 void Block::report(Kind kind, Place place) {
     finding_->kind = kind;
-    finding_->thread = index_[current_];
+    finding_->thread = thread_[current_].index;
     finding_->file = place.file;
     finding_->line = place.line;
     abandon();
@@ -176,6 +182,7 @@ bool Block::open_barrier() {
     int first = 0;
     while (thread_[first].state == kLeft) ++first;
     predicates_ = 0;
+    const Place here = thread_[first].place;
     for (int i = 0; i < count_; ++i) {
         const Thread& there = thread_[i];
         if (there.state == kInCollective) {
@@ -194,7 +201,7 @@ bool Block::open_barrier() {
             set_waiting(kBarrierDeserted, first, i);
             return false;
         }
-        if (!same(there.place, thread_[first].place)) {
+        if (!same(there.place, here)) {
             set_waiting(kBarrierMismatch, first, i);
             return false;
         }
@@ -206,12 +213,12 @@ bool Block::open_barrier() {
 void Block::set_waiting(Kind kind, int waiting, int other) {
     const Thread &here = thread_[waiting], &there = thread_[other];
     finding_->kind = kind;
-    finding_->thread = index_[waiting];
+    finding_->thread = here.index;
     finding_->file = here.place.file;
     finding_->line = here.place.line;
     finding_->has_other = 1;
     finding_->other_block = finding_->block;
-    finding_->other_thread = index_[other];
+    finding_->other_thread = there.index;
     finding_->other_file = there.state == kLeft ? nullptr : there.place.file;
     finding_->other_line = there.state == kLeft ? 0 : there.place.line;
 }

@@ -24,20 +24,22 @@ struct Place {
 
 enum State : uint8_t { kFresh, kReady, kAtBarrier, kInCollective, kLeft };
 
-struct Thread {
+// What a switch and a barrier need comes first and fits one line of the cache.
+struct alignas(64) Thread {
     void* context;  // where to go on
+    Place place;    // of the barrier or collective that it waits at
+    Index index;
     int stack;
+    int predicate;   // what it brought to a barrier
+    int atomics;     // since its last turn
+    uint16_t syncs;  // how many __syncwarp of its warp it has taken part in, by the warp's own count
     State state;
-    Place place;  // of the barrier or collective that it waits at
+    bool fenced;  // has called __threadfence since it began
     // What it brought to a collective, and where it wants the others' values.
     unsigned mask;
     int operation;
     uint64_t value;
     uint64_t* lanes;
-    int predicate;  // what it brought to a barrier
-    int atomics;    // since its last turn
-    bool fenced;    // has called __threadfence since it began
-    uint16_t syncs;  // how many __syncwarp of its warp it has taken part in, by the warp's own count
 };
 
 class Block {
@@ -66,8 +68,8 @@ class Block {
 
     int current() const { return current_; }
     Thread& thread(int i) { return thread_[i]; }
-    Index index(int i) const { return index_[i]; }
-    Index current_thread() const { return index_[current_]; }
+    Index index(int i) const { return thread_[i].index; }
+    Index current_thread() const { return thread_[current_].index; }
     const Stacks& stacks() const { return stacks_; }
     Random& random() { return *random_; }
     Finding& finding() { return *finding_; }
@@ -77,6 +79,7 @@ class Block {
 
     void fill_queue();
     void push(int thread);
+    void push_if_live(int thread);
     bool next();              // makes the head of the queue the current thread; false: the queue is empty
     void hand_over();         // lets the next thread go on; returns when this one's turn has come again
     void go_on(void** save);  // switches to the current thread
@@ -89,7 +92,6 @@ class Block {
 
     Stacks stacks_;
     Thread thread_[kMostThreads];
-    Index index_[kMostThreads];
     int queue_[kMostThreads];  // a ring
     int head_ = 0, queued_ = 0;
     int turns_[kMostThreads];
