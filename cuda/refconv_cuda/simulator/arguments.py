@@ -20,10 +20,42 @@ from refconv_cuda.simulator.abi import Parameter, Region
 
 Array = npt.NDArray[Any]
 
+_ALIGNMENT = 16
 VECTOR_ALIGNMENT = 16  # bytes: a kernel may load float4 from any array that it is given
 
-_KINDS = {b"i": "i", b"u": "u", b"f": "f", b"b": "b"}
-_WORDS = {b"i": "int", b"u": "uint", b"f": "float", b"b": "bool", b"V": "struct"}
+_KINDS = frozenset("iufb")  # of parameters that have a NumPy dtype, by the same letter
+_WORDS = {"i": "int", "u": "uint", "f": "float", "b": "bool"}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A parameter as it concerns an argument. kind, element: the letters of `abi.Parameter`; wanted: in words."""
+
+    name: str  # "kernel: argument 2 (float* x)"
+    text: str  # "float* x"
+    kind: str
+    element: str
+    size: int
+    element_size: int
+    is_const: bool
+
+    @classmethod
+    def of(cls, kernel: str, number: int, text: str, parameter: Parameter) -> Slot:
+        """The slot of a kernel's parameter."""
+        return cls(
+            f"{kernel}: argument {number} ({text})",
+            text,
+            parameter.kind.decode(),
+            parameter.element.decode("latin1"),
+            parameter.size,
+            parameter.element_size,
+            bool(parameter.is_const),
+        )
+
+    @property
+    def wanted(self) -> str:
+        """``float32``, or the size of a struct."""
+        return f"{_WORDS[self.kind]}{8 * self.size}" if self.kind in _WORDS else f"{self.size} bytes"
 
 
 @dataclass(frozen=True)
@@ -48,7 +80,7 @@ class Arguments:
     pointers: ctypes.Array[ctypes.c_void_p]
     pointees: tuple[Pointee, ...]
     copies: tuple[tuple[Array, Array], ...]  # (the caller's array, its copy in device memory)
-    kept: tuple[object, ...]  # what the pointers point to
+    kept: object  # what the pointers point to
 
     @property
     def regions(self) -> ctypes.Array[Region]:
@@ -65,50 +97,54 @@ class Arguments:
                 pointee.fence.poison = None
 
 
-def arrange(kernel: str, parameters: Sequence[Parameter], texts: Sequence[str], values: Sequence[object]) -> Arguments:
-    """Checks ``values`` and lays them out. texts: the parameters as declared. Raises ``TypeError``, ``ValueError``."""
-    if len(values) != len(parameters):
-        raise TypeError(f"{kernel} takes {len(parameters)} arguments ({', '.join(texts)}), but got {len(values)}")
-    pointers = (ctypes.c_void_p * max(1, len(values)))()
-    kept: list[object] = []
+def arrange(kernel: str, slots: Sequence[Slot], values: Sequence[object]) -> Arguments:
+    """Checks ``values`` against the kernel's slots and lays them out. Raises ``TypeError``, ``ValueError``."""
+    if len(values) != len(slots):
+        texts = ", ".join(slot.text for slot in slots)
+        raise TypeError(f"{kernel} takes {len(slots)} arguments ({texts}), but got {len(values)}")
+    # The arguments' bytes, one after another, each aligned for any type; and where each begins.
+    packed, offsets = bytearray(), []
     pointees: list[Pointee] = []
     copies: list[tuple[Array, Array]] = []
-    for i, (parameter, text, value) in enumerate(zip(parameters, texts, values, strict=True)):
-        name = f"{kernel}: argument {i} ({text})"
-        if parameter.kind == b"p":
-            address = ctypes.c_void_p(None)
-            if value is not None:
-                device = _device_array(name, parameter, value)
-                address = ctypes.c_void_p(device.__array_interface__["data"][0])
-                fence = memory.fence_of(device)
-                assert fence is not None  # _device_array has made sure
-                read_only = bool(parameter.is_const) or not device.flags.writeable
-                pointees.append(Pointee(text, device, fence, read_only))
-                if device is not value:
-                    copies.append((value, device))  # type: ignore[arg-type]
-            kept.append(address)
-            pointers[i] = ctypes.addressof(address)
+    for slot, value in zip(slots, values, strict=True):
+        offsets.append(len(packed))
+        if slot.kind != "p":
+            data = _bytes(slot, value)
+        elif value is None:
+            data = bytes(8)
         else:
-            scalar = _by_value(name, parameter, value)
-            kept.append(scalar)
-            pointers[i] = scalar.ctypes.data  # __array_interface__ would spell out a struct's fields first
-    return Arguments(pointers, tuple(pointees), tuple(copies), tuple(kept))
+            device = _device_array(slot, value)
+            fence = memory.fence_of(device)
+            assert fence is not None  # _device_array has made sure
+            pointees.append(Pointee(slot.text, device, fence, slot.is_const or not device.flags.writeable))
+            if device is not value:
+                copies.append((value, device))  # type: ignore[arg-type]
+            data = device.__array_interface__["data"][0].to_bytes(8, "little")
+        packed += data
+        packed += bytes(-len(packed) % _ALIGNMENT)
+    buffer = (ctypes.c_char * (len(packed) + _ALIGNMENT)).from_buffer(packed + bytes(_ALIGNMENT))
+    base = -(-ctypes.addressof(buffer) // _ALIGNMENT) * _ALIGNMENT
+    shift = base - ctypes.addressof(buffer)
+    if shift:
+        ctypes.memmove(base, bytes(packed), len(packed))
+    pointers = (ctypes.c_void_p * max(1, len(values)))(*(base + offset for offset in offsets))
+    return Arguments(pointers, tuple(pointees), tuple(copies), buffer)
 
 
-def _device_array(name: str, parameter: Parameter, value: object) -> Array:
+def _device_array(slot: Slot, value: object) -> Array:
     if not isinstance(value, np.ndarray):
-        raise TypeError(f"{name} is a pointer and needs a NumPy array, not {_described(value)}")
+        raise TypeError(f"{slot.name} is a pointer and needs a NumPy array, not {_described(value)}")
     if not value.flags.c_contiguous:
         raise ValueError(
-            f"{name} needs a C-contiguous array: a kernel gets an address, not strides; this view has shape "
+            f"{slot.name} needs a C-contiguous array: a kernel gets an address, not strides; this view has shape "
             f"{value.shape} and strides {value.strides}"
         )
-    known = parameter.element in _KINDS and parameter.element_size > 1
-    if known and (value.dtype.kind, value.itemsize) != (_KINDS[parameter.element], parameter.element_size):
-        wanted = f"{_WORDS[parameter.element]}{8 * parameter.element_size}"
-        raise TypeError(f"{name} points to {wanted}, but the array's dtype is {value.dtype}")
+    known = slot.element in _KINDS and slot.element_size > 1
+    if known and (value.dtype.kind, value.itemsize) != (slot.element, slot.element_size):
+        wanted = f"{_WORDS[slot.element]}{8 * slot.element_size}"
+        raise TypeError(f"{slot.name} points to {wanted}, but the array's dtype is {value.dtype}")
     if not value.dtype.isnative:
-        raise TypeError(f"{name} has dtype {value.dtype}, but a kernel reads the machine's byte order")
+        raise TypeError(f"{slot.name} has dtype {value.dtype}, but a kernel reads the machine's byte order")
     if memory.fence_of(value) is not None:
         return value
     device = memory.copy(value, alignment=VECTOR_ALIGNMENT)
@@ -116,21 +152,21 @@ def _device_array(name: str, parameter: Parameter, value: object) -> Array:
     return device
 
 
-def _by_value(name: str, parameter: Parameter, value: object) -> Array:
-    """A scalar or struct as a 0-dimensional array, which holds its bytes."""
-    wanted = f"{_WORDS[parameter.kind]}{8 * parameter.size}" if parameter.kind != b"V" else f"{parameter.size} bytes"
-    if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
-        example = wanted if parameter.kind != b"V" else "a structured dtype"
-        raise TypeError(f"{name} needs {wanted}, and {_described(value)} has no size: pass a numpy.{example} scalar")
+def _bytes(slot: Slot, value: object) -> bytes:
+    """The bytes of a scalar or of a struct."""
     if not isinstance(value, (np.generic, np.ndarray)):
-        raise TypeError(f"{name} needs {wanted}, not {_described(value)}")
+        if isinstance(value, (bool, int, float)):
+            example = slot.wanted if slot.kind != "V" else "a structured dtype"
+            raise TypeError(
+                f"{slot.name} needs {slot.wanted}, and {_described(value)} has no size: pass a numpy.{example} scalar"
+            )
+        raise TypeError(f"{slot.name} needs {slot.wanted}, not {_described(value)}")
     if value.size != 1:
-        raise TypeError(f"{name} is passed by value and needs a scalar, not an array of shape {value.shape}")
-    array = np.asarray(value)
-    right_kind = parameter.kind == b"V" or array.dtype.kind == _KINDS[parameter.kind]
-    if not right_kind or array.itemsize != parameter.size:
-        raise TypeError(f"{name} needs {wanted}, but got {array.dtype} ({array.itemsize} bytes)")
-    return np.ascontiguousarray(array)
+        raise TypeError(f"{slot.name} is passed by value and needs a scalar, not an array of shape {value.shape}")
+    dtype = value.dtype
+    if dtype.itemsize != slot.size or not (slot.kind == "V" or dtype.kind == slot.kind):
+        raise TypeError(f"{slot.name} needs {slot.wanted}, but got {dtype} ({dtype.itemsize} bytes)")
+    return value.tobytes()
 
 
 def _described(value: object) -> str:

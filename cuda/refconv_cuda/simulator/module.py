@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from refconv_cuda.simulator import abi, build, findings, memory, schedule, symbols
-from refconv_cuda.simulator.arguments import arrange
+from refconv_cuda.simulator.arguments import Slot, arrange
 from refconv_cuda.simulator.translation_unit import MOST_DYNAMIC_SHARED, Declaration, declarations, translation_unit
 
 # CUDA's limits, the same on every architecture since 3.0.
@@ -112,14 +112,14 @@ class RawKernel:
         return self
 
     @functools.cached_property
-    def _parameters(self) -> tuple[list[abi.Parameter], tuple[str, ...]]:
+    def _slots(self) -> list[Slot]:
         """The parameters as the compiler sees them, and as the source spells them."""
         kernel = self._module.build().kernels[self.name]
-        parameters = [kernel.parameters[i] for i in range(kernel.parameter_count)]
         declaration = self._module.declared.get(_plain_name(self.name))
         texts = declaration.parameters if declaration else ()
-        unnamed = tuple(f"parameter {i}" for i in range(len(parameters)))
-        return parameters, texts if len(texts) == len(parameters) else unnamed
+        if len(texts) != kernel.parameter_count:
+            texts = tuple(f"parameter {i}" for i in range(kernel.parameter_count))
+        return [Slot.of(self.name, i, text, kernel.parameters[i]) for i, text in enumerate(texts)]
 
     def __call__(
         self, grid: Sequence[int], block: Sequence[int], args: Sequence[object], *, shared_mem: int = 0
@@ -138,7 +138,7 @@ class RawKernel:
             raise ValueError(f"block = {tuple(block)} has {threads} threads, but at most {MOST_THREADS} fit")
         if not 0 <= shared_mem <= MOST_DYNAMIC_SHARED:
             raise ValueError(f"shared_mem = {shared_mem} must be at least 0 and at most {MOST_DYNAMIC_SHARED} bytes")
-        arguments = arrange(self.name, *self._parameters, args)
+        arguments = arrange(self.name, self._slots, args)
         now = schedule.current()
         regions = arguments.regions
         launch = abi.Launch(
