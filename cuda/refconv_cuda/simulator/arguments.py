@@ -79,7 +79,7 @@ class Arguments:
 
     pointers: ctypes.Array[ctypes.c_void_p]
     pointees: tuple[Pointee, ...]
-    copies: tuple[tuple[Array, Array], ...]  # (the caller's array, its copy in device memory)
+    copies: tuple[tuple[Array, Array], ...]  # (the caller's array, its copy that the kernel may write)
     kept: object  # what the pointers point to
 
     @property
@@ -117,7 +117,7 @@ def arrange(kernel: str, slots: Sequence[Slot], values: Sequence[object]) -> Arg
             fence = memory.fence_of(device)
             assert fence is not None  # _device_array has made sure
             pointees.append(Pointee(slot.text, device, fence, slot.is_const or not device.flags.writeable))
-            if device is not value:
+            if device is not value and not pointees[-1].read_only:
                 copies.append((value, device))  # type: ignore[arg-type]
             data = device.__array_interface__["data"][0].to_bytes(8, "little")
         packed += data
@@ -166,6 +166,8 @@ def _bytes(slot: Slot, value: object) -> bytes:
     dtype = value.dtype
     if dtype.itemsize != slot.size or not (slot.kind == "V" or dtype.kind == slot.kind):
         raise TypeError(f"{slot.name} needs {slot.wanted}, but got {dtype} ({dtype.itemsize} bytes)")
+    if not dtype.isnative:
+        raise TypeError(f"{slot.name} has dtype {dtype}, but a kernel reads the machine's byte order")
     return value.tobytes()
 
 

@@ -164,8 +164,7 @@ class RawKernel:
             raise findings.error(self.name, finding, arguments, now, built.image)
         arguments.launched()
         for original, device in arguments.copies:
-            if original.flags.writeable:
-                original[...] = device
+            original[...] = device
 
 
 def _plain_name(name: str) -> str:
