@@ -34,16 +34,18 @@ MOST = 2**31 - 1
 def struct(problem: Problem) -> npt.NDArray[Any]:
     """The struct as a 0-dimensional array. Raises ``ValueError`` for a problem whose indices exceed an int."""
     p = problem
-    padded = p.padded
+    padded, extent = p.padded, p.kernel_extent
     limited = {
+        "batch": p.batch,
         "padded height": padded.height,
         "padded width": padded.width,
-        "batch": p.batch,
+        "stride": max(p.stride),
+        "dilation": max(p.dilation),
+        "the kernel's extent": max(extent),
         "out_height * out_width": p.out_height * p.out_width,
         "height * width": p.height * p.width,
         "the kernel's taps * c_in": p.kernel.height * p.kernel.width * p.c_in,
         "the kernel's taps * c_out": p.kernel.height * p.kernel.width * p.c_out,
-        "stride": max(p.stride),
     }
     for name, value in limited.items():
         if value > MOST:

@@ -15,7 +15,9 @@ struct Tile {
     static constexpr int kThreadColumns = kN / kColumnsEach;
     static constexpr int kThreads = kThreadRows * kThreadColumns;
     static_assert(kM % kRowsEach == 0 && kN % kColumnsEach == 0, "patches must cover the tile");
-    static_assert(kThreads % kK == 0 && kThreads % kM == 0 && kThreads % kN == 0, "threads must share out each slice");
+    static_assert(kThreads % kK == 0 && kThreads % kM == 0 && kThreads % kN == 0 && kM * kK % kThreads == 0 &&
+                      kN * kK % kThreads == 0,
+                  "threads must share out each slice");
     // How many elements of each slice a thread stages.
     static constexpr int kStagedA = kM * kK / kThreads;
     static constexpr int kStagedB = kN * kK / kThreads;

@@ -52,13 +52,13 @@ class Finding(c.Structure):
 
     _fields_ = (
         ("kind", c.c_int32),
-        ("signal", c.c_int32),
         ("is_write", c.c_int32),
         ("other_is_write", c.c_int32),
         ("region", c.c_int32),
         ("size", c.c_int32),
         ("address", c.c_size_t),
         ("offset", c.c_uint64),
+        ("signals", c.c_uint64),
         ("block", Index),
         ("thread", Index),
         ("other_block", Index),

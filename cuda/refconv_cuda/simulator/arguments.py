@@ -97,8 +97,11 @@ class Arguments:
                 pointee.fence.poison = None
 
 
-def arrange(kernel: str, slots: Sequence[Slot], values: Sequence[object]) -> Arguments:
-    """Checks ``values`` against the kernel's slots and lays them out. Raises ``TypeError``, ``ValueError``."""
+def arrange(kernel: str, slots: Sequence[Slot], values: Sequence[object], *, check: bool) -> Arguments:
+    """Checks ``values`` against the kernel's slots and lays them out. Raises ``TypeError``, ``ValueError``.
+
+    check: whether the launch's accesses are checked, so that a read-only array may go where it could be written.
+    """
     if len(values) != len(slots):
         texts = ", ".join(slot.text for slot in slots)
         raise TypeError(f"{kernel} takes {len(slots)} arguments ({texts}), but got {len(values)}")
@@ -106,6 +109,7 @@ def arrange(kernel: str, slots: Sequence[Slot], values: Sequence[object]) -> Arg
     packed, offsets = bytearray(), []
     pointees: list[Pointee] = []
     copies: list[tuple[Array, Array]] = []
+    in_device: dict[int, Array] = {}  # copies by the caller's array: twice the same one is the same memory
     for slot, value in zip(slots, values, strict=True):
         offsets.append(len(packed))
         if slot.kind != "p":
@@ -113,7 +117,9 @@ def arrange(kernel: str, slots: Sequence[Slot], values: Sequence[object]) -> Arg
         elif value is None:
             data = bytes(8)
         else:
-            device = _device_array(slot, value)
+            device = _device_array(slot, value, in_device)
+            if not (slot.is_const or device.flags.writeable or check):
+                raise ValueError(f"{slot.name} is not const, so the kernel may write it, but the array is read-only")
             fence = memory.fence_of(device)
             assert fence is not None  # _device_array has made sure
             pointees.append(Pointee(slot.text, device, fence, slot.is_const or not device.flags.writeable))
@@ -131,7 +137,7 @@ def arrange(kernel: str, slots: Sequence[Slot], values: Sequence[object]) -> Arg
     return Arguments(pointers, tuple(pointees), tuple(copies), buffer)
 
 
-def _device_array(slot: Slot, value: object) -> Array:
+def _device_array(slot: Slot, value: object, in_device: dict[int, Array]) -> Array:
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{slot.name} is a pointer and needs a NumPy array, not {_described(value)}")
     if not value.flags.c_contiguous:
@@ -139,6 +145,8 @@ def _device_array(slot: Slot, value: object) -> Array:
             f"{slot.name} needs a C-contiguous array: a kernel gets an address, not strides; this view has shape "
             f"{value.shape} and strides {value.strides}"
         )
+    if value.dtype.hasobject:
+        raise TypeError(f"{slot.name} has dtype {value.dtype}, whose bytes are Python's own")
     known = slot.element in _KINDS and slot.element_size > 1
     if known and (value.dtype.kind, value.itemsize) != (slot.element, slot.element_size):
         wanted = f"{_WORDS[slot.element]}{8 * slot.element_size}"
@@ -147,9 +155,10 @@ def _device_array(slot: Slot, value: object) -> Array:
         raise TypeError(f"{slot.name} has dtype {value.dtype}, but a kernel reads the machine's byte order")
     if memory.fence_of(value) is not None:
         return value
-    device = memory.copy(value, alignment=VECTOR_ALIGNMENT)
-    device.flags.writeable = value.flags.writeable
-    return device
+    if id(value) not in in_device:
+        in_device[id(value)] = memory.copy(value, alignment=VECTOR_ALIGNMENT)
+        in_device[id(value)].flags.writeable = value.flags.writeable
+    return in_device[id(value)]
 
 
 def _bytes(slot: Slot, value: object) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
-import re
 from pathlib import Path
 
 from refconv_cuda.simulator import abi, cache, compiler
@@ -20,20 +19,15 @@ RUNTIME_SOURCES = (
 
 CHECK_DEFINITION = ("-DREFCONV_CHECK",)
 
-_INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
-
-def library(unit: str, options: tuple[str, ...], folders: tuple[Path, ...], *, check: bool) -> tuple[ctypes.CDLL, Path]:
+def library(unit: str, *, check: bool) -> tuple[ctypes.CDLL, Path]:
     """The shared library of a translation unit, from the cache or built now, and its file.
 
-    options: ``-D`` and ``-I`` flags. folders: where its ``#include "..."`` are looked for; what they include is part
-    of the cache's key. check: with the checker's hooks. Raises `CompileError`, `CompilerMissing`.
+    check: with the checker's hooks. Raises `CompileError`, `CompilerMissing`.
     """
     tool = compiler.find()
-    content = [unit, *included(unit, folders)]
-    if check:
-        options = (*options, *CHECK_DEFINITION, *tool.check_flags)
-    key = _digest(tool, _runtime_text(), *options, *content)
+    options = (*CHECK_DEFINITION, *tool.check_flags) if check else ()
+    key = _digest(tool, _runtime_text(), *options, unit)
 
     def build(workspace: Path, output: Path) -> None:
         source, built = workspace / "kernel.cpp", workspace / "kernel.o"
@@ -44,19 +38,6 @@ def library(unit: str, options: tuple[str, ...], folders: tuple[Path, ...], *, c
 
     file = cache.built(f"kernel-{key}.so", build)
     return _load(file), file
-
-
-def included(text: str, folders: tuple[Path, ...]) -> list[str]:
-    """The contents of the files that ``text`` includes by ``#include "..."``, directly or through others."""
-    contents: dict[Path, str] = {}
-    pending = [text]
-    while pending:
-        for name in _INCLUDE.findall(pending.pop()):
-            for path in (folder / name for folder in folders):
-                if path not in contents and path.is_file():
-                    contents[path] = path.read_text()
-                    pending.append(contents[path])
-    return list(contents.values())
 
 
 def _runtime_objects(store: Path, check: bool) -> list[Path]:

@@ -8,6 +8,7 @@ process takes its place, with a warning.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import shutil
@@ -19,11 +20,15 @@ from pathlib import Path
 
 def folder() -> Path:
     """``REFCONV_CACHE_DIR``, else ``refconv`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
-    chosen = os.environ.get("REFCONV_CACHE_DIR")
+    chosen, home = os.environ.get("REFCONV_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME")
     if chosen:
         return Path(chosen).absolute()
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "refconv"
+    if home:
+        return Path(home).absolute() / "refconv"
+    try:
+        return Path.home() / ".cache" / "refconv"
+    except RuntimeError:  # a user without a home, as in a container
+        return _temporary_folder()
 
 
 def built(name: str, build: Callable[[Path, Path], None]) -> Path:
@@ -43,6 +48,12 @@ def built(name: str, build: Callable[[Path, Path], None]) -> Path:
             return spare / name
         warnings.warn(f"the cache folder {place} cannot be used ({error}); building in {spare}", stacklevel=2)
         return _build_in(spare, name, build)
+
+
+def replace(name: str, build: Callable[[Path, Path], None]) -> None:
+    """Makes or renews the cached file ``name``, as `built` does; where it cannot be written, there is none."""
+    with contextlib.suppress(OSError):
+        _build_in(folder(), name, build)
 
 
 def _build_in(place: Path, name: str, build: Callable[[Path, Path], None]) -> Path:

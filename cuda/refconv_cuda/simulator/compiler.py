@@ -66,11 +66,15 @@ class Compiler:
         folders = [f"-I{folder}" for folder in include]
         self._run([*FLAGS, *self.target_flags, *folders, *options, "-c", str(source), "-o", str(output)], cache)
 
+    def preprocess(self, source: Path, *, options: list[str], cache: Path) -> str:
+        """A translation unit after the preprocessor, comments gone, line markers kept."""
+        return self._run([*FLAGS, *self.target_flags, *options, "-E", str(source)], cache)
+
     def link(self, objects: list[Path], output: Path, *, cache: Path) -> None:
         """Objects to a shared library."""
         self._run([*LINK_FLAGS, *self.target_flags, *map(str, objects), "-o", str(output)], cache)
 
-    def _run(self, arguments: list[str], cache: Path) -> None:
+    def _run(self, arguments: list[str], cache: Path) -> str:
         # Zig keeps a cache of its own, which must not land in a home that may be read-only.
         environment = {
             **os.environ,
@@ -79,7 +83,7 @@ class Compiler:
         }
         done = subprocess.run([*self.command, *arguments], capture_output=True, text=True, env=environment, check=False)
         if done.returncode == 0:
-            return
+            return done.stdout
         log = (done.stderr or done.stdout).strip() or f"the compiler failed ({done.returncode})"
         if os.strerror(errno.ENOSPC) in log:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -88,7 +92,7 @@ class Compiler:
 
 def find() -> Compiler:
     """The compiler to use: ``REFCONV_CXX`` if set, else ziglang, g++, clang++. Raises `CompilerMissing`."""
-    return _find(os.environ.get("REFCONV_CXX", ""))
+    return _find(os.environ.get("REFCONV_CXX", "").strip())
 
 
 @functools.cache

@@ -23,6 +23,7 @@ from refconv_cuda.simulator.memory import PAGE
 from refconv_cuda.simulator.schedule import Schedule
 from refconv_cuda.simulator.symbols import Image, Place
 
+ANYWHERE = 2**64 - 1  # what the runtime says where the processor does not tell the address
 STACK_KIB = 128  # of a thread, as in runtime/fiber.h
 
 
@@ -100,7 +101,8 @@ class _Describer:
                 text = f"{who} is still running when the launch's budget of memory accesses is used up"
                 return self._raise(KernelTrap, "endless loop", text)
             case abi.INTERRUPTED:
-                text = f"{who} was interrupted by {signal.Signals(found.signal).name}"
+                names = [number.name for number in signal.Signals if found.signals >> number & 1]
+                text = f"{who} was interrupted by {' and '.join(names)}"
                 return self._raise(KernelError, "interrupted", text)
             case abi.OUT_OF_MEMORY:
                 text = "there is no memory for the threads' stacks, the checker, or the order of the blocks"
@@ -178,6 +180,8 @@ class _Describer:
         for pointee in self._arguments.pointees:
             if pointee.fence.first - PAGE <= found.address < pointee.fence.last + PAGE:
                 return _element(found.address, pointee)
+        if found.address == ANYWHERE:
+            return _Where(None, None, "an address that no memory can have")
         if found.address < PAGE:
             return _Where(None, None, f"through a null pointer (address {found.address:#x})")
         return _Where(None, None, f"address {found.address:#x}, which is in or near none of its arrays")
@@ -207,11 +211,9 @@ def _element(address: int, pointee: Pointee) -> _Where:
     array = pointee.array
     start = array.__array_interface__["data"][0]
     element = (address - start) // array.itemsize
-    last = math.prod(array.shape) - 1
-    words = (
-        f"element {element} of '{pointee.parameter}', whose elements are 0 to {last} "
-        f"({array.dtype}, shape {array.shape})"
-    )
+    size = math.prod(array.shape)
+    there = f"whose elements are 0 to {size - 1}" if size else "which has no elements"
+    words = f"element {element} of '{pointee.parameter}', {there} ({array.dtype}, shape {array.shape})"
     return _Where(pointee.name, element, words)
 
 

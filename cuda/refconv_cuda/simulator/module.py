@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import operator
 import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from refconv_cuda.simulator import abi, build, findings, memory, schedule, symbols
 from refconv_cuda.simulator.arguments import Slot, arrange
+from refconv_cuda.simulator.preprocessor import preprocessed, relevant_options
 from refconv_cuda.simulator.translation_unit import MOST_DYNAMIC_SHARED, Declaration, declarations, translation_unit
 
 # CUDA's limits, the same on every architecture since 3.0.
@@ -54,15 +58,11 @@ class RawModule:
         if (code is None) == (path is None):
             raise TypeError("exactly one of code and path must be given")
         self._file = str(Path(path).absolute()) if path is not None else "<code>"
+        self._folder = Path(self._file).parent if path is not None else None
         self.code = Path(self._file).read_text() if code is None else code
-        self._options = tuple(option for option in options if option.startswith(("-D", "-U", "-I")))
-        folders = [Path(option[2:]) for option in self._options if option.startswith("-I")]
-        if path is not None:
-            folders.append(Path(self._file).parent)
-            self._options += (f"-I{Path(self._file).parent}",)
-        self._folders = tuple(folders)
+        self._options = relevant_options(options)
         self._name_expressions = tuple(name_expressions)
-        self._check = check
+        self.check = check
         self.step_budget = step_budget
         self._builds: dict[bool, _Build] = {}
 
@@ -74,13 +74,21 @@ class RawModule:
         return RawKernel._of(self, name)
 
     @functools.cached_property
+    def _text(self) -> str:
+        return preprocessed(self.code, self._file, self._options, self._folder)
+
+    @functools.cached_property
     def declared(self) -> dict[str, Declaration]:
-        """The kernels that the source declares."""
-        return declarations("\n".join([self.code, *build.included(self.code, self._folders)]))
+        """The kernels that the source declares, by name."""
+        return declarations(self._text)
+
+    def is_checked(self) -> bool:
+        """Whether a launch now would be checked."""
+        return schedule.checking() if self.check is None else self.check
 
     def build(self) -> _Build:
         """The module, built with or without the checker as it was made, or as `checked` says now."""
-        check = schedule.checking() if self._check is None else self._check
+        check = self.is_checked()
         if check not in self._builds:
             self._builds[check] = self._build(check)
         return self._builds[check]
@@ -88,8 +96,7 @@ class RawModule:
     def _build(self, check: bool) -> _Build:
         plain = [name for name, kernel in self.declared.items() if not kernel.is_template]
         names = tuple(dict.fromkeys([*plain, *self._name_expressions]))
-        unit = translation_unit(self.code, self._file, names)
-        library, file = build.library(unit, self._options, self._folders, check=check)
+        library, file = build.library(translation_unit(self._text, names), check=check)
         table = (abi.Kernel * len(names)).in_dll(library, "refconv_kernels")
         return _Build(library, dict(zip(names, table, strict=True)), symbols.Image(file) if check else None)
 
@@ -115,7 +122,7 @@ class RawKernel:
     def _slots(self) -> list[Slot]:
         """The parameters as the compiler sees them, and as the source spells them."""
         kernel = self._module.build().kernels[self.name]
-        declaration = self._module.declared.get(_plain_name(self.name))
+        declaration = self._module.declared.get(self.name.split("<")[0].strip())
         texts = declaration.parameters if declaration else ()
         if len(texts) != kernel.parameter_count:
             texts = tuple(f"parameter {i}" for i in range(kernel.parameter_count))
@@ -131,6 +138,7 @@ class RawKernel:
         Raises ``TypeError`` and ``ValueError`` for a launch that is no launch, `KernelError` for one that went wrong,
         and lets a signal that arrived meanwhile do what it does (Ctrl-C: ``KeyboardInterrupt``).
         """
+        shared_mem = _whole("shared_mem", shared_mem)
         grid_index = _index("grid", grid, GRID_LIMITS)
         block_index = _index("block", block, BLOCK_LIMITS)
         threads = block_index.x * block_index.y * block_index.z
@@ -138,7 +146,7 @@ class RawKernel:
             raise ValueError(f"block = {tuple(block)} has {threads} threads, but at most {MOST_THREADS} fit")
         if not 0 <= shared_mem <= MOST_DYNAMIC_SHARED:
             raise ValueError(f"shared_mem = {shared_mem} must be at least 0 and at most {MOST_DYNAMIC_SHARED} bytes")
-        arguments = arrange(self.name, self._slots, args)
+        arguments = arrange(self.name, self._slots, args, check=self._module.is_checked())
         now = schedule.current()
         regions = arguments.regions
         launch = abi.Launch(
@@ -158,8 +166,9 @@ class RawKernel:
         kernel = ctypes.addressof(built.kernels[self.name])
         with _launching:
             kind = built.library.refconv_launch(kernel, arguments.pointers, ctypes.byref(launch), ctypes.byref(finding))
-        if kind == abi.INTERRUPTED:
-            signal.raise_signal(finding.signal)  # now Python's own handler has its turn
+        for number in signal.valid_signals():
+            if finding.signals >> number & 1:
+                signal.raise_signal(number)  # it came during the launch; now Python's own handler has its turn
         if kind != abi.NONE:
             raise findings.error(self.name, finding, arguments, now, built.image)
         arguments.launched()
@@ -167,16 +176,20 @@ class RawKernel:
             original[...] = device
 
 
-def _plain_name(name: str) -> str:
-    """``kernel`` for ``space::kernel<float, 16>``."""
-    return name.split("<")[0].split("::")[-1].strip()
-
-
-def _index(name: str, sizes: Sequence[int], limits: tuple[int, int, int]) -> abi.Index:
+def _index(name: str, sizes: object, limits: tuple[int, int, int]) -> abi.Index:
+    if not isinstance(sizes, (tuple, list, np.ndarray)):
+        raise TypeError(f"{name} = {sizes!r} must be one to three whole numbers in a tuple")
     if not 1 <= len(sizes) <= 3:
         raise ValueError(f"{name} = {tuple(sizes)} must have one to three numbers")
-    full = [*map(int, sizes), 1, 1][:3]
+    full = [*(_whole(name, size) for size in sizes), 1, 1][:3]
     for axis, size, limit in zip("xyz", full, limits, strict=True):
         if not 1 <= size <= limit:
             raise ValueError(f"{name}.{axis} = {size} must be at least 1 and at most {limit}")
     return abi.Index(*full)
+
+
+def _whole(name: str, value: object) -> int:
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name}: {value!r} must be a whole number") from None

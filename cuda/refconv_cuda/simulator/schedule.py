@@ -40,6 +40,9 @@ class Schedule:
     poison: int = POISON
 
     def __post_init__(self) -> None:
+        for name in ("seed", "poison"):
+            if not isinstance(getattr(self, name), int):
+                raise TypeError(f"{name} = {getattr(self, name)!r} must be a whole number")
         if self.order not in ORDERS:
             raise ValueError(f"order = {self.order!r} must be one of {', '.join(ORDERS)}")
         if self.fence not in ("after", "before"):

@@ -1,60 +1,82 @@
-"""The C++ around a .cu file: CUDA's words before it, the table of its kernels behind it.
+"""The C++ around a preprocessed .cu file: CUDA's words before it, the table of its kernels behind it.
 
-The file itself is included as it is, under its own name and line numbers, so that the compiler's messages point
-into it. One word changes on the way: ``extern __shared__`` declares the launch's dynamic shared memory, which C++
-cannot tell from a static ``__shared__`` variable.
+The text keeps its own files and line numbers, so the compiler's messages point into them. One word changes on the way:
+``extern __shared__`` declares the launch's dynamic shared memory, which C++ cannot tell from a static ``__shared__``
+variable.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
+from refconv_cuda.simulator.preprocessor import with_own_headers
+
+RUNTIME = Path(__file__).parent / "runtime"
 MOST_DYNAMIC_SHARED = 227 * 1024  # bytes, as on sm_90; runtime/shared_memory.h has the same
 
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_PARENTHESES = r"\((?:[^()]|\([^()]*\))*\)"
-_KERNEL = re.compile(
-    r"(?P<template>template\s*<[^;{}()]*>\s*)?"
+_PARENTHESES = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
+_TOKEN = re.compile(
+    r"(?P<string>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
+    r"|(?P<marker>^#[^\n]*$)"
+    r"|\bnamespace\s+(?P<namespace>[\w:]*)\s*\{"
+    r"|(?P<template>\btemplate\s*<[^;{}()]*>\s*)?"
     r"(?:(?:extern\s*\"C\"|static|inline)\s+)*"
-    rf"__global__\s+(?:__launch_bounds__\s*{_PARENTHESES}\s*)?"
+    rf"\b__global__\s+(?:(?:static|inline)\s+)*(?:__launch_bounds__\s*{_PARENTHESES}\s*)?"
     rf"void\s+(?:__launch_bounds__\s*{_PARENTHESES}\s*)?"
     rf"(?P<name>\w+)\s*(?P<parameters>{_PARENTHESES})"
+    r"|(?P<brace>[{}])",
+    re.MULTILINE,
 )
-_DYNAMIC_SHARED = re.compile(r"extern(\s+)__shared__(?P<rest>[^;\[]*?\b(?P<name>\w+)\s*\[\s*\])")
+_DYNAMIC_SHARED = re.compile(r"\bextern(\s+)__shared__(?P<rest>[^;\[]*?\b(?P<name>\w+)\s*\[\s*\])")
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """A kernel as the source declares it."""
+    """A kernel as the source declares it. name: with its namespaces, ``house::kernel``."""
 
     name: str
     is_template: bool
     parameters: tuple[str, ...]  # their texts, "const float* x"
 
 
-def declarations(code: str) -> dict[str, Declaration]:
-    """The kernels that ``code`` declares, by name."""
-    found = {}
-    for match in _KERNEL.finditer(_without_comments(code)):
-        inside = match["parameters"][1:-1].strip()
-        texts = [] if inside in ("", "void") else inside.split(",")
-        parameters = tuple(" ".join(text.split()) for text in texts)
-        found[match["name"]] = Declaration(match["name"], match["template"] is not None, parameters)
-    return found
+def declarations(text: str) -> dict[str, Declaration]:
+    """The kernels that a preprocessed text declares, by name; of overloaded ones, none."""
+    found: dict[str, Declaration] = {}
+    overloaded = set()
+    spaces: list[str] = []  # of the braces that are open: a namespace's name, or nothing
+    for token in _TOKEN.finditer(text):
+        if token["namespace"] is not None:
+            spaces.append(token["namespace"])
+        elif token["brace"] == "{":
+            spaces.append("")
+        elif token["brace"] == "}" and spaces:
+            spaces.pop()
+        elif token["name"]:
+            declaration = _declaration(token, [space for space in spaces if space])
+            if declaration != found.setdefault(declaration.name, declaration):
+                overloaded.add(declaration.name)
+    return {name: declaration for name, declaration in found.items() if name not in overloaded}
 
 
-def translation_unit(code: str, file: str, names: tuple[str, ...]) -> str:
-    """The C++ that makes ``names`` (kernel names and name expressions) of ``code`` callable."""
-    dynamic = sorted({match["name"] for match in _DYNAMIC_SHARED.finditer(_without_comments(code))})
+def _declaration(token: re.Match[str], spaces: list[str]) -> Declaration:
+    inside = token["parameters"][1:-1].strip()
+    texts = [] if inside in ("", "void") else inside.split(",")
+    parameters = tuple(" ".join(text.split()) for text in texts)
+    return Declaration("::".join([*spaces, token["name"]]), token["template"] is not None, parameters)
+
+
+def translation_unit(text: str, names: tuple[str, ...]) -> str:
+    """The C++ that makes ``names`` (kernel names and name expressions) of a preprocessed text callable."""
+    dynamic = sorted({match["name"] for match in _DYNAMIC_SHARED.finditer(text)})
     kernels = "".join(f"    REFCONV_KERNEL({_quoted(name)}, {name}),\n" for name in names)
-    adapted = _DYNAMIC_SHARED.sub(r"extern\1__dynamic_shared__\g<rest>", code)
+    adapted = with_own_headers(_DYNAMIC_SHARED.sub(r"extern\1__dynamic_shared__\g<rest>", text))
     return (
-        '#include "cuda_words.h"\n'
-        f"#line 1 {_quoted(file)}\n"
+        f"#include {_quoted(str(RUNTIME / 'cuda_words.h'))}\n"
         f"{adapted}\n"
         '#line 1 "<kernel table>"\n'
-        '#include "thunk.h"\n'
+        f"#include {_quoted(str(RUNTIME / 'thunk.h'))}\n"
         f"const refconv::Kernel refconv_kernels[] = {{\n{kernels}    {{}}}};\n"
         f"const int32_t refconv_kernel_count = {len(names)};\n"
         f"{_dynamic_shared_definition(dynamic)}"
@@ -73,10 +95,6 @@ def _dynamic_shared_definition(names: list[str]) -> str:
         f'extern "C" __thread unsigned char refconv_dynamic_shared_start[] asm("{names[0]}");\n'
         "void* refconv_dynamic_shared() { return refconv_dynamic_shared_start; }\n"
     )
-
-
-def _without_comments(code: str) -> str:
-    return _COMMENT.sub(" ", code)
 
 
 def _quoted(text: str) -> str:

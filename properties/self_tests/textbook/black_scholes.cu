@@ -16,8 +16,8 @@ __device__ inline float cndGPU(float d) {
   return cnd;
 }
 
-extern "C" __launch_bounds__(128) __global__ void
-BlackScholesGPU(float2* __restrict d_CallResult, float2* __restrict d_PutResult, const float2* __restrict S_,
+extern "C" __launch_bounds__(128) __global__
+    void BlackScholesGPU(float2* __restrict d_CallResult, float2* __restrict d_PutResult, const float2* __restrict S_,
                          const float2* __restrict X_, const float2* __restrict T_, float Riskfree, float Volatility,
                          int optN) {
   const int opt = blockDim.x * blockIdx.x + threadIdx.x;

@@ -1,8 +1,6 @@
 // The fast Walsh-Hadamard transform (Good, 1958; Fino and Algazi, 1976), radix 4 in shared memory with a radix-2 step
 // where the order is odd, and radix-4 steps in global memory before it: NVIDIA's sample fastWalshTransform.
 
-#define ELEMENTARY_LOG2SIZE 6
-
 extern "C" __global__ void fwtBatch1Kernel(float* d_Output, const float* d_Input, int log2N) {
   extern __shared__ float s_data[];
   const int N = 1 << log2N;

@@ -47,7 +47,7 @@ enum Kind : int32_t {
     kBarrierMismatch = 5,  // two threads wait at different barriers
     kBarrierDeserted = 6,  // a thread waits for one that has left the kernel
     kCanary = 7,           // a write beside an array: region, address
-    kInterrupted = 8,      // a signal (Ctrl-C, a time limit) arrived: signal
+    kInterrupted = 8,      // a signal (Ctrl-C, a time limit) arrived: signals
     kOutOfMemory = 9,      // no room for stacks, or for the order of the blocks
     kWarpMask = 10,        // a lane calls a warp primitive with a mask that does not name it
     kWarpDiverged = 11,    // a lane waits in a warp primitive for one that waits somewhere else
@@ -68,7 +68,6 @@ constexpr int32_t kModuleRegion = -3;  // the module's own variables, `__device_
 
 struct Finding {
     int32_t kind;
-    int32_t signal;
     int32_t is_write, other_is_write;  // 1 a write, 0 a read, 2 an atomic, -1 unknown
     int32_t region;
     int32_t size;  // bytes of the access
@@ -76,6 +75,7 @@ struct Finding {
     // Of the address in its region; for shared memory, in the module's thread-local storage; for the module's
     // variables, in the module.
     uint64_t offset;
+    uint64_t signals;  // those that came during the launch, a bit each, for Python to act on
     Index block, thread, other_block, other_thread;
     int32_t has_other;
     int32_t line, other_line;

@@ -4,6 +4,7 @@
 
 #include "cuda_words.h"
 #include "shadow.h"
+#include "trap.h"
 
 uint3 threadIdx;
 
@@ -50,6 +51,10 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
         next();
         go_on(&scheduler_);
         // Back here, the queue is empty, or the block was abandoned.
+        if (finding->kind == kNone && live_ > 0 && Traps::arrived()) {
+            finding->kind = kInterrupted;
+            finding->thread = index(current_);
+        }
         if (finding->kind != kNone || live_ == 0 || !open_barrier()) return;
         shadow::next_phase();
         fill_queue();

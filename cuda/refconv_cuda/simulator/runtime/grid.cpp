@@ -80,10 +80,7 @@ void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Fi
         fill_shared_memory(image, launch.poison, launch.dynamic_shared);
         shadow::begin_block(finding->block);
         the_block.run(kernel, arguments, launch.order, random, finding);
-        if (finding->kind == kNone && Traps::pending()) {
-            finding->kind = kInterrupted;
-            finding->signal = Traps::pending();
-        }
+        if (finding->kind == kNone && Traps::arrived() && i + 1 < count) finding->kind = kInterrupted;
         if (finding->kind != kNone) return;
     }
 }
@@ -104,5 +101,6 @@ int32_t refconv_launch(const refconv::Kernel* kernel, void** arguments, const re
     run_blocks(*kernel, arguments, *launch, finding);
     shadow::end_launch();
     if (finding->kind == kNone) check_canaries(*launch, finding);
+    finding->signals = Traps::arrived();
     return finding->kind;
 }

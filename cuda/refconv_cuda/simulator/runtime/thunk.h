@@ -52,11 +52,13 @@ struct Describe<T*> {
     static constexpr bool is_const = false;
 };
 template <class T>
-struct Describe<const T*> {
-    static constexpr char kind = 'p', element = Describe<T>::kind;
-    static constexpr int element_size = Size<T>::value;
+struct Describe<const T*> : Describe<T*> {
     static constexpr bool is_const = true;
 };
+template <class T>
+struct Describe<volatile T*> : Describe<T*> {};
+template <class T>
+struct Describe<const volatile T*> : Describe<const T*> {};
 
 template <int... I>
 struct Positions {};

@@ -18,7 +18,7 @@ constexpr int kSignalCount = sizeof kSignals / sizeof kSignals[0];
 
 Finding* current_finding;
 long launching_thread;
-volatile sig_atomic_t pending_signal;
+volatile uint64_t signals;  // a bit each
 struct sigaction previous[kSignalCount];
 stack_t previous_stack;
 alignas(16) char handler_stack[64 * 1024];
@@ -44,9 +44,9 @@ int was_write(const ucontext_t* context) {
 
 void describe(int signal, const siginfo_t* info, const ucontext_t* context) {
     Finding& finding = *current_finding;
-    finding.signal = signal;
     finding.thread = the_block.current_thread();
     finding.address = reinterpret_cast<uintptr_t>(info->si_addr);
+    if (signal == SIGSEGV && info->si_code == SI_KERNEL) finding.address = ~uintptr_t(0);  // the processor did not say
     finding.region = kNoRegion;
     if (signal == SIGFPE) {
         finding.kind = kArithmeticFault;
@@ -82,15 +82,16 @@ void on_signal(int signal, siginfo_t* info, void* data) {
     const ucontext_t* context = static_cast<const ucontext_t*>(data);
     if (syscall(SYS_gettid) != launching_thread) {
         pass_on(signal, info, data);
-    } else if (the_block.stacks().holds(stack_pointer(context))) {
+        return;
+    }
+    if (!is_fault(signal)) signals = signals | uint64_t(1) << signal;
+    if (the_block.stacks().holds(stack_pointer(context))) {
         // A fiber was interrupted. Its stack, and that of every other, is simply never returned to: the handler
         // leaves by a switch. SA_NODEFER has kept the signal unblocked, so there is no mask to restore.
         describe(signal, info, context);
         the_block.abandon();
     } else if (is_fault(signal)) {
         pass_on(signal, info, data);
-    } else {
-        pending_signal = signal;
     }
 }
 
@@ -99,7 +100,7 @@ void on_signal(int signal, siginfo_t* info, void* data) {
 Traps::Traps(Finding* finding) {
     current_finding = finding;
     launching_thread = syscall(SYS_gettid);
-    pending_signal = 0;
+    signals = 0;
     stack_t stack = {};
     stack.ss_sp = handler_stack;
     stack.ss_size = sizeof handler_stack;
@@ -108,7 +109,12 @@ Traps::Traps(Finding* finding) {
     action.sa_sigaction = on_signal;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     sigemptyset(&action.sa_mask);
-    for (int i = 0; i < kSignalCount; ++i) sigaction(kSignals[i], &action, &previous[i]);
+    for (int i = 0; i < kSignalCount; ++i) {
+        sigaction(kSignals[i], nullptr, &previous[i]);
+        // What the process ignores stays ignored.
+        bool ignored = !is_fault(kSignals[i]) && previous[i].sa_handler == SIG_IGN;
+        if (!ignored) sigaction(kSignals[i], &action, nullptr);
+    }
 }
 
 Traps::~Traps() {
@@ -116,6 +122,6 @@ Traps::~Traps() {
     sigaltstack(&previous_stack, nullptr);
 }
 
-int Traps::pending() { return pending_signal; }
+uint64_t Traps::arrived() { return signals; }
 
 }  // namespace refconv

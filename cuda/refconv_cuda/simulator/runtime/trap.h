@@ -10,8 +10,9 @@ class Traps {
   public:
     explicit Traps(Finding*);
     ~Traps();
-    // The signal that came while no fiber was running, to be acted on between two blocks; 0 if none.
-    static int pending();
+    // The signals that have come so far, a bit each. Those that come on a fiber end it at once; others, while the
+    // scheduler runs, are looked at between two phases of a block.
+    static uint64_t arrived();
 };
 
 }  // namespace refconv

@@ -1,0 +1,137 @@
+"""A .cu file after the preprocessor: all that it includes in one text, macros expanded, lines known.
+
+CUDA's words are not part of it, they come when it is compiled (translation_unit.py); so ``__global__`` and
+``__shared__`` are still there to be seen. CUDA's own headers that the simulator brings (``cuda_fp16.h`` and the like) are left for the
+compiler, too: each stands in the text as a pragma.
+
+Preprocessing costs as much as a small kernel's whole test, so its result is kept, with a digest of every file that went
+into it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from refconv_cuda.simulator import cache, compiler
+
+RUNTIME = Path(__file__).parent / "runtime"
+INCLUDE = RUNTIME / "include"
+
+DEFINITIONS = ("-D__CUDACC__=1", "-D__CUDA_ARCH__=900", "-DREFCONV_SIMULATOR=1")
+
+_LINE_MARKER = re.compile(r'^# (?P<line>\d+) "(?P<file>[^"]*)"(?P<flags>[ \d]*)$', re.MULTILINE)
+_PRAGMA = re.compile(r"^#pragma refconv include (\S+)$", re.MULTILINE)
+_LONG_OPTIONS = {"--define-macro": "-D", "--undefine-macro": "-U", "--include-path": "-I"}
+
+
+def preprocessed(code: str, file: str, options: Sequence[str], folder: Path | None) -> str:
+    """``code`` after the preprocessor, with line markers. folder: where ``#include "..."`` looks first.
+
+    Raises `CompileError`, `CompilerMissing`.
+    """
+    tool = compiler.find()
+    text = f'#line 1 "{_escaped(file)}"\n{code}'
+    flags = [*DEFINITIONS, *([f"-I{folder}"] if folder else []), *options]
+    parts = [tool.identity, *tool.command, *tool.target_flags, *flags, text, *_own_headers()]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    known = _remembered(key)
+    if known is not None:
+        return known
+    result = _run(tool, text, flags)
+    _remember(key, result)
+    return result
+
+
+def relevant_options(options: Sequence[str]) -> list[str]:
+    """Those of NVRTC's options that say something to the preprocessor, in their short form and one word each."""
+    found = []
+    pending = list(options)
+    while pending:
+        option = pending.pop(0)
+        name, equals, value = option.partition("=")
+        if name in _LONG_OPTIONS:
+            found.append(_LONG_OPTIONS[name] + (value if equals else _next(pending, option)))
+        elif option in ("-D", "-U", "-I"):
+            found.append(option + _next(pending, option))
+        elif option.startswith(("-D", "-U", "-I")):
+            found.append(option)
+    return found
+
+
+def with_own_headers(text: str) -> str:
+    """The text with the pragmas made ``#include`` again."""
+    return _PRAGMA.sub(r"#include <\1>", text)
+
+
+def by_file(text: str) -> dict[str, str]:
+    """The text of each of the user's own files, every line at its own number; system headers are left out."""
+    lines: dict[str, dict[int, str]] = {}
+    file, number, system = "", 1, False
+    for line in text.splitlines():
+        marker = _LINE_MARKER.match(line)
+        if marker:
+            file, number, system = marker["file"], int(marker["line"]), "3" in marker["flags"].split()
+            continue
+        if not system and line.strip():
+            lines.setdefault(file, {})[number] = line
+        number += 1
+    return {
+        name: "\n".join(numbered.get(i, "") for i in range(1, max(numbered) + 1)) for name, numbered in lines.items()
+    }
+
+
+def _run(tool: compiler.Compiler, text: str, flags: list[str]) -> str:
+    with tempfile.TemporaryDirectory(prefix="refconv-") as name:
+        workspace = Path(name)
+        for header in _own_headers():
+            stub = workspace / "stubs" / header
+            stub.parent.mkdir(parents=True, exist_ok=True)
+            stub.write_text(f"#pragma refconv include {header}\n")
+        source = workspace / "source.cpp"
+        source.write_text(text)
+        # Behind the user's folders: a file of theirs may have the name of one of CUDA's.
+        return tool.preprocess(source, options=[*flags, f"-I{workspace / 'stubs'}"], cache=cache.folder())
+
+
+def _own_headers() -> list[str]:
+    return sorted(str(path.relative_to(INCLUDE)) for path in INCLUDE.rglob("*") if path.is_file())
+
+
+def _remembered(key: str) -> str | None:
+    try:
+        entry: dict[str, Any] = json.loads((cache.folder() / f"source-{key}.json").read_text())
+        unchanged = all(_digest(Path(file)) == digest for file, digest in entry["files"].items())
+        return str(entry["text"]) if unchanged else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _remember(key: str, text: str) -> None:
+    files = {marker["file"] for marker in _LINE_MARKER.finditer(text)}
+    digests = {file: _digest(Path(file)) for file in files if not file.startswith("<") and Path(file).is_file()}
+    name = f"source-{key}.json"
+
+    def build(workspace: Path, output: Path) -> None:
+        output.write_text(json.dumps({"files": digests, "text": text}))
+
+    cache.replace(name, build)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _next(pending: list[str], option: str) -> str:
+    if not pending:
+        raise ValueError(f"options: {option} needs a value")
+    return pending.pop(0)
+
+
+def _escaped(file: str) -> str:
+    return file.replace("\\", "\\\\").replace('"', '\\"')

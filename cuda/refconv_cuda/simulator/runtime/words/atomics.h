@@ -1,0 +1,129 @@
+// Atomic operations. Threads of a launch never run at the same time, so a plain read, change and write is atomic
+// here, in every scope: block, device and system are the same.
+#pragma once
+#include "barriers.h"
+#include "memory.h"
+#include "vector_types.h"
+#include "../include/type_traits"
+
+// Told to the checker before each atomic access: two of them are no race, and the plain accesses below are not seen.
+#ifdef REFCONV_CHECK
+extern "C" void refconv_atomic_access(const volatile void* address, int size, const void* where);
+#else
+inline void refconv_atomic_access(const volatile void*, int, const void*) {}
+#endif
+
+namespace refconv {
+
+// The types that CUDA has an atomic operation for. cuda_fp16.h and cuda_bf16.h add theirs to the first.
+template <class T, class... Types> inline constexpr bool is_one_of = (std::is_same_v<T, Types> || ...);
+using u32 = unsigned;
+using u64 = unsigned long long;
+template <class T> inline constexpr bool can_add = is_one_of<T, int, u32, u64, float, double, float2, float4>;
+template <class T> inline constexpr bool can_subtract = is_one_of<T, int, u32>;
+template <class T> inline constexpr bool can_exchange = is_one_of<T, int, u32, u64, float>;
+template <class T> inline constexpr bool can_compare = is_one_of<T, int, u32, u64, long long>;  // Min, Max
+template <class T> inline constexpr bool can_combine = is_one_of<T, int, u32, u64>;             // And, Or, Xor
+template <class T> inline constexpr bool can_count = is_one_of<T, u32>;                         // Inc, Dec
+template <class T> inline constexpr bool can_swap = is_one_of<T, int, u32, u64, unsigned short>;  // CAS
+
+// What each operation makes of the old value and its operand.
+struct Add {
+    template <class T> REFCONV_UNCHECKED static T of(T old, T operand) { return old + operand; }
+    // Signed integers wrap around, which in C++ only unsigned ones do.
+    REFCONV_UNCHECKED static int of(int old, int operand) { return static_cast<int>(u32(old) + u32(operand)); }
+    REFCONV_UNCHECKED static float2 of(float2 a, float2 b) { return {a.x + b.x, a.y + b.y}; }
+    REFCONV_UNCHECKED static float4 of(float4 a, float4 b) { return {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w}; }
+};
+struct Subtract {
+    template <class T> REFCONV_UNCHECKED static T of(T old, T operand) { return T(u32(old) - u32(operand)); }
+};
+struct Exchange {
+    template <class T> REFCONV_UNCHECKED static T of(T, T operand) { return operand; }
+};
+struct Minimum {
+    template <class T> REFCONV_UNCHECKED static T of(T old, T operand) { return operand < old ? operand : old; }
+};
+struct Maximum {
+    template <class T> REFCONV_UNCHECKED static T of(T old, T operand) { return old < operand ? operand : old; }
+};
+struct And {
+    template <class T> REFCONV_UNCHECKED static T of(T old, T operand) { return old & operand; }
+};
+struct Or {
+    template <class T> REFCONV_UNCHECKED static T of(T old, T operand) { return old | operand; }
+};
+struct Xor {
+    template <class T> REFCONV_UNCHECKED static T of(T old, T operand) { return old ^ operand; }
+};
+struct Increment {  // 0, 1, ..., operand, 0, 1, ...
+    template <class T> REFCONV_UNCHECKED static T of(T old, T operand) { return old >= operand ? 0 : old + 1; }
+};
+struct Decrement {
+    template <class T> REFCONV_UNCHECKED static T of(T old, T operand) {
+        return old == 0 || old > operand ? operand : old - 1;
+    }
+};
+
+template <class Operation, class T>
+REFCONV_UNCHECKED REFCONV_APART inline T atomically(T* address, T operand) {
+    refconv_atomic_access(address, sizeof(T), __builtin_return_address(0));
+    refconv_atomic_turn();
+    T old = *address;
+    *address = Operation::of(old, operand);
+    return old;
+}
+
+template <class T>
+REFCONV_UNCHECKED REFCONV_APART inline T compare_and_swap(T* address, T expected, T replacement) {
+    refconv_atomic_access(address, sizeof(T), __builtin_return_address(0));
+    refconv_atomic_turn();
+    T old = *address;
+    if (old == expected) *address = replacement;
+    return old;
+}
+
+}  // namespace refconv
+
+// One function for each scope. The address decides the type, and the operand converts to it.
+#define REFCONV_ATOMIC(name, Operation, allowed)                                        \
+    template <class T>                                                                  \
+    inline T name(T* address, typename refconv::Given<T>::type operand) {               \
+        static_assert(refconv::allowed<T>, "CUDA has no " #name " for this type");      \
+        return refconv::atomically<refconv::Operation>(address, operand);               \
+    }                                                                                   \
+    template <class T>                                                                  \
+    inline T name##_block(T* address, typename refconv::Given<T>::type operand) {       \
+        return name(address, operand);                                                  \
+    }                                                                                   \
+    template <class T>                                                                  \
+    inline T name##_system(T* address, typename refconv::Given<T>::type operand) {      \
+        return name(address, operand);                                                  \
+    }
+REFCONV_ATOMIC(atomicAdd, Add, can_add)
+REFCONV_ATOMIC(atomicSub, Subtract, can_subtract)
+REFCONV_ATOMIC(atomicExch, Exchange, can_exchange)
+REFCONV_ATOMIC(atomicMin, Minimum, can_compare)
+REFCONV_ATOMIC(atomicMax, Maximum, can_compare)
+REFCONV_ATOMIC(atomicAnd, And, can_combine)
+REFCONV_ATOMIC(atomicOr, Or, can_combine)
+REFCONV_ATOMIC(atomicXor, Xor, can_combine)
+REFCONV_ATOMIC(atomicInc, Increment, can_count)
+REFCONV_ATOMIC(atomicDec, Decrement, can_count)
+#undef REFCONV_ATOMIC
+
+template <class T>
+inline T atomicCAS(T* address, typename refconv::Given<T>::type expected, typename refconv::Given<T>::type replacement) {
+    static_assert(refconv::can_swap<T>, "CUDA has no atomicCAS for this type");
+    return refconv::compare_and_swap<T>(address, expected, replacement);
+}
+template <class T>
+inline T atomicCAS_block(T* address, typename refconv::Given<T>::type expected,
+                         typename refconv::Given<T>::type replacement) {
+    return atomicCAS(address, expected, replacement);
+}
+template <class T>
+inline T atomicCAS_system(T* address, typename refconv::Given<T>::type expected,
+                          typename refconv::Given<T>::type replacement) {
+    return atomicCAS(address, expected, replacement);
+}
