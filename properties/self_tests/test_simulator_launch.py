@@ -50,9 +50,10 @@ __global__ void own_copy(Outer s, float* out) {
     out[threadIdx.x] = s.b[0];
 }
 struct __align__(64) Wide { float v[16]; };
-__global__ void wide(float* out, Wide s) {
+__device__ __noinline__ void unpack(Wide s, float* out) {
     for (int i = 0; i < 16; ++i) out[i] = s.v[i];
 }
+__global__ void wide(float* out, int n, Wide s) { unpack(s, out); }
 
 __global__ void maybe(const float* x, float* y) { y[0] = x ? x[0] : -1; }
 __global__ void add_one(const float* __restrict__ x, float* __restrict__ y, int n) {
@@ -263,11 +264,13 @@ def test_each_thread_has_its_own_copy_of_a_struct(kernel):
 
 
 def test_an_aligned_struct_may_come_from_anywhere(kernel):
-    # A compiler may read a struct that says it is aligned with instructions that insist on it.
+    # A compiler may copy a struct that says it is aligned with instructions that insist on it.
     dtype, floats = np.dtype([("v", "f4", 16)]), np.arange(64, dtype=np.float32)
-    for start in range(0, 16, 4):
-        out = np.zeros(16, np.float32)
-        kernel("wide")((1,), (1,), (out, floats[start : start + 16].view(dtype)))
+    between = []  # arrays that keep the next launch's arguments from lying where the last one's did
+    for i in range(40):
+        between.append(np.zeros(i + 1, np.uint8))
+        out, start = np.zeros(16, np.float32), i % 48
+        kernel("wide")((1,), (1,), (out, np.int32(1), floats[start : start + 16].view(dtype)))
         assert np.array_equal(out, floats[start : start + 16])
 
 

@@ -67,8 +67,8 @@ class Compiler:
         self._run([*FLAGS, *self.target_flags, *folders, *options, "-c", str(source), "-o", str(output)], cache)
 
     def preprocess(self, source: Path, *, options: list[str], cache: Path) -> str:
-        """A translation unit after the preprocessor, comments gone, line markers kept."""
-        return self._run([*FLAGS, *self.target_flags, *options, "-E", str(source)], cache)
+        """A translation unit after the preprocessor: comments gone, line markers and ``#include`` lines kept."""
+        return self._run([*FLAGS, *self.target_flags, *options, "-E", "-dI", str(source)], cache)
 
     def link(self, objects: list[Path], output: Path, *, cache: Path) -> None:
         """Objects to a shared library."""

@@ -1,8 +1,8 @@
 """A .cu file after the preprocessor: all that it includes in one text, macros expanded, lines known.
 
 CUDA's words are not part of it, they come when it is compiled (translation_unit.py); so ``__global__`` and
-``__shared__`` are still there to be seen. CUDA's own headers that the simulator brings (``cuda_fp16.h`` and the like) are left for the
-compiler, too: each stands in the text as a pragma.
+``__shared__`` are still there to be seen. CUDA's own headers that the simulator brings (``cuda_fp16.h`` and the like),
+and the C library's, are left for the compiler, too: the words include some of them themselves.
 
 Preprocessing costs as much as a small kernel's whole test, so its result is kept, with a digest of every file that went
 into it.
@@ -70,15 +70,15 @@ def with_own_headers(text: str) -> str:
 
 
 def by_file(text: str) -> dict[str, str]:
-    """The text of each of the user's own files, every line at its own number; system headers are left out."""
+    """The text of each of the user's own files, every line at its own number."""
     lines: dict[str, dict[int, str]] = {}
-    file, number, system = "", 1, False
+    file, number = "", 1
     for line in text.splitlines():
         marker = _LINE_MARKER.match(line)
         if marker:
-            file, number, system = marker["file"], int(marker["line"]), "3" in marker["flags"].split()
+            file, number = marker["file"], int(marker["line"])
             continue
-        if not system and line.strip():
+        if line.strip():
             lines.setdefault(file, {})[number] = line
         number += 1
     return {
@@ -96,7 +96,31 @@ def _run(tool: compiler.Compiler, text: str, flags: list[str]) -> str:
         source = workspace / "source.cpp"
         source.write_text(text)
         # Behind the user's folders: a file of theirs may have the name of one of CUDA's.
-        return tool.preprocess(source, options=[*flags, f"-I{workspace / 'stubs'}"], cache=cache.folder())
+        text = tool.preprocess(source, options=[*flags, f"-I{workspace / 'stubs'}"], cache=cache.folder())
+    return _without_system_headers(text)
+
+
+def _without_system_headers(text: str) -> str:
+    """The text with each system header as the ``#include`` that it came from, and those of the user's files gone."""
+    kept: list[str] = []
+    directive, inside = "", False
+    for line in text.splitlines():
+        marker = _LINE_MARKER.match(line)
+        if marker:
+            flags = marker["flags"].split()
+            if not inside and "3" in flags and "1" in flags:
+                kept.append(directive)
+                inside = True
+            elif inside and "3" not in flags:
+                inside = False
+            directive = directive if not inside and "2" not in flags else ""
+            if not inside:
+                kept.append(line)
+        elif line.startswith("#include"):
+            directive = "" if inside else line.split("/*")[0].rstrip()
+        elif not inside:
+            kept.append(line)
+    return "\n".join(kept) + "\n"
 
 
 def _own_headers() -> list[str]:

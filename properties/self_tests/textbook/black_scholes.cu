@@ -1,6 +1,6 @@
-// European options. Black and Scholes (1973), the cumulative normal distribution by Hastings' polynomial (Abramowitz and
-// Stegun, 26.2.17), as in Podlozhnyuk, "Black-Scholes option pricing" (NVIDIA, 2007); and a binomial tree by Cox, Ross
-// and Rubinstein (1979) in shared memory for the American ones, one block each.
+// European options: Black and Scholes (1973), the cumulative normal distribution by Hastings' polynomial (Abramowitz
+// and Stegun, 26.2.17), as in Podlozhnyuk, "Black-Scholes option pricing" (NVIDIA, 2007). American ones: a binomial
+// tree by Cox, Ross and Rubinstein (1979) in shared memory, one block each.
 
 __device__ inline float cndGPU(float d) {
   const float A1 = 0.31938153f;

@@ -1,10 +1,10 @@
 // The discrete Fourier transform of rows whose length is a power of two. Stockham's autosort form (1966) of Cooley and
-// Tukey, radix 2, one block per row, ping and pong in shared memory, as in Govindaraju et al., "High Performance Discrete
-// Fourier Transforms on Graphics Processors" (2008).
+// Tukey, radix 2, one block per row, ping and pong in shared memory, as in Govindaraju et al., "High Performance
+// Discrete Fourier Transforms on Graphics Processors" (2008).
 
-__device__ static inline float2 operator+(const float2& a, const float2& b) { return make_float2(a.x + b.x, a.y + b.y); }
-__device__ static inline float2 operator-(const float2& a, const float2& b) { return make_float2(a.x - b.x, a.y - b.y); }
-__device__ static inline float2 operator*(const float2& a, const float2& b) {
+static inline __device__ float2 operator+(float2 a, float2 b) { return make_float2(a.x + b.x, a.y + b.y); }
+static inline __device__ float2 operator-(float2 a, float2 b) { return make_float2(a.x - b.x, a.y - b.y); }
+static inline __device__ float2 operator*(float2 a, float2 b) {
   return make_float2(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 

@@ -1,6 +1,6 @@
-// All shortest paths, tile by tile. Katz and Kider, "All-Pairs Shortest-Paths for Large Graphs on the GPU" (2008), after
-// Venkataraman, Sahni and Mukhopadhyaya's blocked Floyd-Warshall (2003): the tile on the diagonal, then its row and
-// column, then all others.
+// All shortest paths, tile by tile. Katz and Kider, "All-Pairs Shortest-Paths for Large Graphs on the GPU" (2008),
+// after Venkataraman, Sahni and Mukhopadhyaya's blocked Floyd-Warshall (2003): the tile on the diagonal, then its row
+// and column, then all others.
 
 #define TILE 16
 

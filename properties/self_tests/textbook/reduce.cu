@@ -1,5 +1,6 @@
-// Sum of an array. Mark Harris, "Optimizing Parallel Reduction in CUDA" (NVIDIA, 2007): the completely unrolled tree in
-// shared memory; and Justin Luitjens, "Faster Parallel Reductions on Kepler" (NVIDIA, 2014): shuffles, one slot per warp.
+// Sum of an array. Mark Harris, "Optimizing Parallel Reduction in CUDA" (NVIDIA, 2007): the completely unrolled tree
+// in shared memory; and Justin Luitjens, "Faster Parallel Reductions on Kepler" (NVIDIA, 2014): shuffles, one slot per
+// warp.
 
 #define FULL_MASK 0xffffffff
 

@@ -29,7 +29,8 @@ extern "C" __global__ void stencil1d(const float* __restrict__ in, float* __rest
 }
 
 // One Jacobi step of Laplace's equation; the rim stays as it is.
-extern "C" __global__ void __launch_bounds__(BX* BY) jacobi2d(const float* __restrict__ u, float* unew, int nx, int ny) {
+extern "C" __global__ void __launch_bounds__(BX* BY)
+    jacobi2d(const float* __restrict__ u, float* __restrict__ unew, int nx, int ny) {
   __shared__ float s[BY + 2][BX + 2];
   const int tx = threadIdx.x + 1, ty = threadIdx.y + 1;
   const int ix = blockIdx.x * BX + threadIdx.x;

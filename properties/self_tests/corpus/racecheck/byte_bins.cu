@@ -13,8 +13,7 @@ __global__ void byte_bins(const unsigned char* x, unsigned char* y) {
 #else
     int bin = t;
 #endif
-    bytes[bin] = x[bin];
-    bytes[bin] += 1;
+    bytes[bin] = x[bin] + 1;  // HERE OTHER
     __syncthreads();
     y[t] = bytes[bin];
 }

@@ -1,7 +1,8 @@
 // Each thread counts in bins of its own, bytes beside the next thread's; a stride that is one too small shares them.
 // launch: grid=(2,) block=(16,)
 // args: x:uint8[2,16,8]=arange*7%3 bins:uint8[32,3]=zeros
-// expect: Race "race in global memory" array=bins
+// expect: Race "race in global memory" array=bins element=2
+// threads: (1,0,0) (0,0,0)
 // blocks: (0,0,0) (0,0,0)
 // covers: byte-sized data; non-atomic histogram
 // result: bins = [[(row == v).sum() for v in range(3)] for row in x.reshape(32, 8)]

@@ -1,7 +1,8 @@
 // A shuffle exchanges registers and orders no memory: it cannot stand for a __syncwarp.
 // launch: grid=(1,) block=(32,)
 // args: x:int32[32]=arange y:int32[32]=zeros
-// expect: Race "race in shared memory" array=line
+// expect: Race "race in shared memory" array=line element=0
+// threads: (1,0,0) (0,0,0)
 // covers: race inside a warp; missing __syncwarp
 // result: y = np.append(0, x[:-1]) + np.append(0, x[:-1])
 __global__ void shuffle_is_no_fence(const int* x, int* y) {
