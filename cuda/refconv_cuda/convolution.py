@@ -65,14 +65,15 @@ class _OnDevice:
         self, problem: Problem, first: tuple[str, object, tuple[int, ...]], second: tuple[str, object, tuple[int, ...]]
     ) -> tuple[Array, Array, str]:
         """Both operands on the device, checked, and the C name of their type."""
-        arrays = [self._operand(*first), self._operand(*second)]
+        arrays = [self._operand(problem, *first), self._operand(problem, *second)]
         if arrays[0].dtype != arrays[1].dtype:
             raise TypeError(
                 f"{second[0]} has dtype {arrays[1].dtype}, but must have that of {first[0]}, {arrays[0].dtype}"
             )
         return arrays[0], arrays[1], C_NAMES[arrays[0].dtype.name]
 
-    def _operand(self, name: str, value: object, shape: tuple[int, ...]) -> Array:
+    def _operand(self, problem: Problem, name: str, value: object, shape: tuple[int, ...]) -> Array:
+        geometry.struct(problem)  # a problem too large for the kernels is refused before anything is copied
         if not (isinstance(value, np.ndarray) or self.device.holds(value)):
             kind = f"{type(value).__module__}.{type(value).__name__}"
             raise TypeError(f"{name} is a {kind}, but the {self.device.name} device takes NumPy arrays")
@@ -128,11 +129,12 @@ class Im2col(_OnDevice):
 
     def im2col(self, x: Array, problem: Problem) -> Array:
         """The columns, shape `refconv.lowering.columns_shape`."""
-        return self._result(self._im2col(self._operand("x", x, problem.x_shape), problem, C_NAMES[x.dtype.name]), x)
+        x_ = self._operand(problem, "x", x, problem.x_shape)
+        return self._result(self._im2col(x_, problem, C_NAMES[x_.dtype.name]), x)
 
     def col2im(self, cols: Array, problem: Problem) -> Array:
         """The adjoint of `im2col`, shape ``problem.x_shape``."""
-        columns = self._operand("cols", cols, columns_shape(problem))
+        columns = self._operand(problem, "cols", cols, columns_shape(problem))
         return self._result(self._col2im(columns, problem, C_NAMES[columns.dtype.name]), cols)
 
     def _im2col(self, x: Array, problem: Problem, real: str) -> Array:

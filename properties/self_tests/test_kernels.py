@@ -1,5 +1,6 @@
 """The kernels' launchers on the simulator: exact on every problem, whole with every view, clear where they refuse."""
 
+import math
 import re
 from dataclasses import dataclass, field, replace
 
@@ -461,6 +462,7 @@ class Imaginary:
 
     name: str = "imaginary"
     launches: list = field(default_factory=list)
+    allocated: list = field(default_factory=list)
 
     def holds(self, array):
         return False
@@ -469,28 +471,34 @@ class Imaginary:
         return array
 
     def empty(self, shape, dtype):
-        return np.broadcast_to(np.zeros((), dtype), shape)
+        self.allocated.append(shape)
+        return anything(shape, dtype)
 
     def to_host(self, array):
         return array
 
     def matmul(self, a, b):
-        return self.empty((*a.shape[:-1], b.shape[-1]), a.dtype)
+        return anything((*a.shape[:-1], b.shape[-1]), a.dtype)
 
     def kernel(self, file, name):
         return lambda grid, block, args: self.launches.append((name, grid, block, args))
 
 
-def imagined(implementation, operator, problem):
+def anything(shape, dtype=np.float32):
+    """An array of that shape, whatever its size."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def imagined(implementation, operator, problem, imaginary=None):
     """What the implementation would launch."""
-    imaginary = Imaginary()
+    imaginary = imaginary or Imaginary()
     implementation = (
         Im2col(imaginary)
         if isinstance(implementation, Im2col)
         else ImplicitGemm(tile=implementation.tile, splits=implementation.splits, device_=imaginary)
     )
     shapes = shapes_of(problem)
-    operands = (imaginary.empty(shapes[name], np.float32) for name in OPERANDS[operator])
+    operands = (anything(shapes[name]) for name in OPERANDS[operator])
     getattr(implementation, operator)(*operands, problem)
     return imaginary.launches
 
@@ -519,11 +527,21 @@ def test_a_problem_beyond_the_limits_is_refused(implementation, operator, change
 
 
 @every_implementation
+def test_a_problem_is_refused_before_memory_is_asked_for(implementation):
+    # A small X, and a Y that would not fit into any memory: the sentence must come first.
+    imaginary = Imaginary()
+    with pytest.raises(ValueError, match=r"problem b1h1w1i1o1k1p2147483648\.0\.1048576\.0"):
+        imagined(implementation, "forward", ONE.replace(padding=(2**31, 0, 2**20, 0)), imaginary)
+    assert imaginary.allocated == []
+
+
+@every_implementation
 @every_operator
 @settings(deadline=None, max_examples=40)
 @given(problem=wide_problems(), splits=st.none() | st.integers(1, 9))
 def test_every_launch_fits_a_gpu(implementation, operator, problem, splits):
-    assume(max(np.prod(shape, dtype=object) for shape in shapes_of(problem).values()) < 2**60)  # what NumPy can shape
+    shapes = (*shapes_of(problem).values(), lowering.columns_shape(problem))
+    assume(max(math.prod(shape) for shape in shapes) < 2**60)  # what NumPy can shape
     if isinstance(implementation, ImplicitGemm):
         implementation = ImplicitGemm(tile=implementation.tile, splits=splits, device_=SIMULATOR)
     try:

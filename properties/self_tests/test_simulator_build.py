@@ -38,6 +38,18 @@ def choose(patch):
         patch.delenv("REFCONV_CXX", raising=False)
 
 
+def use(choice, patch):
+    """Makes ``choice`` the compiler, or skips where it is not installed."""
+    if choice == "ziglang":
+        if importlib.util.find_spec("ziglang") is None:
+            pytest.skip("ziglang is not installed")
+        patch.delenv("REFCONV_CXX", raising=False)
+    else:
+        if shutil.which(choice) is None:
+            pytest.skip(f"{choice} is not installed")
+        patch.setenv("REFCONV_CXX", choice)
+
+
 @pytest.fixture
 def empty_place(tmp_path, monkeypatch):
     """A cache folder that does not exist yet."""
@@ -124,20 +136,21 @@ def output(process):
 # -- the cache --------------------------------------------------------------------------------------------
 
 
+def compiled(runs):
+    """How many source files were compiled, however often the compiler was asked for something else."""
+    return sum("-c" in arguments for arguments in runs)
+
+
 def test_what_is_built_once_is_found_again(empty_place, runs):
     assert value(3) == 3
-    assert len(runs) == len(build.RUNTIME_SOURCES) + 2, "the runtime, the kernel, and the link"
+    assert compiled(runs) == len(build.RUNTIME_SOURCES) + 1, "the runtime and the kernel"
+    for n, code in ((4, CODE), (3, CODE.replace("N;", "N + 0;"))):
+        runs.clear()
+        assert value(n, code) == n
+        assert compiled(runs) == 1, "another kernel, but not another runtime"
     runs.clear()
-    assert value(3) == 3
-    assert runs == []
-    assert value(4) == 4
-    assert len(runs) == 2, "other options: the kernel anew, but not the runtime"
-    runs.clear()
-    assert value(3, CODE + "\n") == 3
-    assert len(runs) == 2
-    runs.clear()
-    assert [value(3), value(4), value(3, CODE + "\n")] == [3, 4, 3]
-    assert runs == []
+    assert [value(3), value(4), value(3, CODE.replace("N;", "N + 0;"))] == [3, 4, 3]
+    assert runs == [], "the compiler is not even started"
 
 
 def test_another_process_finds_it_too(place):
@@ -157,7 +170,7 @@ def test_a_compiler_of_another_version_builds_its_own(place, runs, monkeypatch):
     other = compiler.Compiler(**{**vars(now), "identity": now.identity + " of tomorrow"})
     monkeypatch.setattr(compiler, "find", lambda: other)
     assert value(3) == 3
-    assert len(runs) == len(build.RUNTIME_SOURCES) + 2
+    assert compiled(runs) == len(build.RUNTIME_SOURCES) + 1
 
 
 def test_an_edited_runtime_is_built_anew(place, runs, monkeypatch):
@@ -166,7 +179,7 @@ def test_an_edited_runtime_is_built_anew(place, runs, monkeypatch):
     text = build._runtime_text() + "// edited"
     monkeypatch.setattr(build, "_runtime_text", lambda: text)
     assert value(3) == 3
-    assert len(runs) == len(build.RUNTIME_SOURCES) + 2
+    assert compiled(runs) == len(build.RUNTIME_SOURCES) + 1
 
 
 def test_no_workspace_is_left_behind(place):
@@ -195,18 +208,14 @@ def test_an_error_is_not_remembered(place):
 
 
 @pytest.mark.parametrize("choice", ["ziglang", "g++"])
-def test_two_processes_build_the_same_at_the_same_time(empty_place, choice):
-    if choice == "ziglang" and importlib.util.find_spec("ziglang") is None:
-        pytest.skip("ziglang is not installed")
-    if choice == "g++" and shutil.which("g++") is None:
-        pytest.skip("g++ is not installed")
+def test_two_processes_build_the_same_at_the_same_time(empty_place, monkeypatch, choice):
+    use(choice, monkeypatch)
     script = """
         print("ready", flush=True)
         input()
         print(value(3))
     """
-    cxx = "g++" if choice == "g++" else None
-    processes = [fresh_process(script, REFCONV_CXX=cxx) for _ in range(2)]
+    processes = [fresh_process(script) for _ in range(2)]
     for process in processes:
         assert process.stdout.readline() == "ready\n", process.stderr.read()
     for process in processes:
@@ -249,11 +258,13 @@ def assert_falls_back(runs, spare):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert value(3) == 3
-    assert runs == [], "what was built in the spare folder is found there"
+    assert compiled(runs) == 0, "what was built in the spare folder is found there"
 
 
-def test_a_folder_that_cannot_be_written(tmp_path, place, runs, spare, monkeypatch):
+@pytest.mark.parametrize("choice", ["ziglang", "g++"])
+def test_a_folder_that_cannot_be_written(tmp_path, runs, spare, monkeypatch, choice):
     # Nobody can make a folder below a file, root included.
+    use(choice, monkeypatch)
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("REFCONV_CACHE_DIR", str(tmp_path / "file" / "below"))
     assert_falls_back(runs, spare)
@@ -292,30 +303,41 @@ def test_a_folder_that_cannot_be_written_but_has_it_all(place, runs, monkeypatch
     assert runs == []
 
 
-def once(function, error):
-    """Raises at the first call, and passes the others on."""
-    failed = []
+def fails_at(number, function, error):
+    """Raises at that call, and passes the others on."""
+    calls = []
 
     @functools.wraps(function)
     def called(*arguments, **keywords):
-        if not failed:
-            failed.append(True)
+        calls.append(arguments)
+        if len(calls) == number + 1:
             raise error
         return function(*arguments, **keywords)
 
     return called
 
 
-def test_a_disk_that_fills_up_while_compiling(place, spare, monkeypatch):
-    monkeypatch.setattr(compiler.Compiler, "_run", once(compiler.Compiler._run, NO_SPACE))
-    with pytest.warns(UserWarning, match=f"{place} cannot be used .*{NO_SPACE.strerror}"):
+@pytest.mark.parametrize("run", range(3))
+def test_a_disk_that_fills_up_while_compiling(place, spare, monkeypatch, run):
+    monkeypatch.setattr(compiler.Compiler, "_run", fails_at(run, compiler.Compiler._run, NO_SPACE))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whether there is one depends on which run it was
         assert value(3) == 3
 
 
 def test_a_disk_that_fills_up_while_renaming(place, spare, monkeypatch):
-    monkeypatch.setattr(cache.os, "replace", once(os.replace, NO_SPACE))
+    replace, failed = os.replace, []
+
+    def full_once(source, target):
+        if not failed and Path(target).name.startswith("kernel-"):
+            failed.append(target)
+            raise NO_SPACE
+        replace(source, target)
+
+    monkeypatch.setattr(cache.os, "replace", full_once)
     with pytest.warns(UserWarning, match="cannot be used"):
         assert value(3) == 3
+    assert failed
     assert [path.name for path in place.iterdir() if path.name.startswith("building-")] == []
 
 
@@ -343,8 +365,10 @@ def test_no_folder_at_all(place, spare, monkeypatch):
         raise NO_SPACE
 
     monkeypatch.setattr(compiler.Compiler, "_run", full)
-    with pytest.warns(UserWarning, match="cannot be used"), pytest.raises(OSError, match=NO_SPACE.strerror):
-        value(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(OSError, match=NO_SPACE.strerror):
+            value(3)
 
 
 # -- the compiler ---------------------------------------------------------------------------------------------

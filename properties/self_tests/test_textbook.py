@@ -7,6 +7,7 @@ and `FIRST_ORDER` covers the products of two roundings.
 
 import functools
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,10 +20,9 @@ import scipy.stats
 
 from refconv_cuda import gpu as cuda
 from refconv_cuda import simulator
-from refconv_cuda.device import KERNELS
 from refconv_cuda.simulator import Schedule, checked, scheduled
 
-TEXTBOOK = KERNELS.parents[2] / "properties" / "self_tests" / "textbook"
+TEXTBOOK = Path(__file__).parent / "textbook"
 INSTANCES = {
     "compaction": ("compactStable<4>",),
     "convolution_separable": ("convolution<true>", "convolution<false>"),
@@ -62,12 +62,18 @@ class Gpu:
 
     def __init__(self, xp):
         self._xp = xp
-        self.array = getattr(xp, "asarray", simulator.copy)
+        self.array = getattr(xp, "asarray", functools.partial(simulator.copy, alignment=16))  # for float4
         self.numpy = getattr(xp, "asnumpy", np.array)
 
     def empty(self, shape, dtype):
         """An array that the kernel has to fill."""
-        return self._xp.empty(shape, dtype)
+        return self._xp.empty(shape if isinstance(shape, tuple) else (shape,), dtype)
+
+    @staticmethod
+    def address(array):
+        """For a struct that holds a pointer."""
+        interface = getattr(array, "__cuda_array_interface__", None) or array.__array_interface__
+        return interface["data"][0]
 
     def kernel(self, name, *, file):
         """A kernel, or an instance of one."""
@@ -109,7 +115,7 @@ class CupyShaped:
 
     @classmethod
     def asarray(cls, array):
-        return simulator.copy(array).view(cls.ndarray)
+        return simulator.copy(array, alignment=16).view(cls.ndarray)
 
     @classmethod
     def empty(cls, shape, dtype=float):
@@ -171,7 +177,7 @@ def assert_within(got, expected, bound):
 
 
 def test_every_kernel_file_has_a_test():
-    source = (TEXTBOOK.parent / "test_textbook.py").read_text()
+    source = Path(__file__).read_text()
     files = sorted(path.stem for path in TEXTBOOK.glob("*.cu"))
     assert len(files) >= 16
     assert [file for file in files if f'file="{file}"' not in source] == []
@@ -239,7 +245,9 @@ def test_the_last_block_finds_the_maximum(gpu, n):
 def test_cooperative_sums(gpu, kernel, threads, n):
     x = integers(np.random.default_rng(n), n, np.int32)
     total = gpu.array(np.zeros(1, np.int32))
-    gpu.kernel(kernel, file="cooperative_groups")((2,), (threads,), (total, gpu.array(x), i32(n)), shared_mem=4 * threads)
+    gpu.kernel(kernel, file="cooperative_groups")(
+        (2,), (threads,), (total, gpu.array(x), i32(n)), shared_mem=4 * threads
+    )
     assert gpu.numpy(total) == x.sum()
 
 
@@ -277,7 +285,8 @@ def test_dot_product_behind_a_lock(gpu, n):
     rng = np.random.default_rng(n)
     a, b = integers(rng, n), integers(rng, n)
     mutex, c = gpu.array(np.zeros(1, np.int32)), gpu.array(np.zeros(1, np.float32))
-    gpu.kernel("dot", file="spin_lock")((3,), (64,), (mutex, i32(n), gpu.array(a), gpu.array(b), c))
+    lock = np.array((gpu.address(mutex),), [("mutex", np.uintp)])
+    gpu.kernel("dot", file="spin_lock")((3,), (64,), (lock, i32(n), gpu.array(a), gpu.array(b), c))
     assert gpu.numpy(c) == a @ b
 
 
@@ -461,9 +470,7 @@ def test_matrix_product_in_registers(gpu, instance, dtype, tile, threads, M, N, 
     a, b, c = integers(rng, (M, K), dtype), integers(rng, (K, N), dtype), integers(rng, (M, N), dtype)
     d_c = gpu.array(c)
     args = (i32(M), i32(N), i32(K), dtype(2), gpu.array(a), gpu.array(b), dtype(-1), d_c)
-    gpu.kernel(f"sgemmRegisters{instance}", file="matmul")(
-        (blocks(N, tile[1]), blocks(M, tile[0])), (threads,), args
-    )
+    gpu.kernel(f"sgemmRegisters{instance}", file="matmul")((blocks(N, tile[1]), blocks(M, tile[0])), (threads,), args)
     assert (gpu.numpy(d_c) == 2 * (a @ b) - c).all()
 
 
@@ -629,8 +636,8 @@ def test_fourier_transform(gpu, n):
         (3,), (n // 2,), (gpu.array(x.view(np.float32)), y, i32(n)), shared_mem=16 * n
     )
     expected = np.fft.fft(x.astype(np.complex128))
-    # Higham, Accuracy and Stability, theorem 24.2: each of log2 n stages adds mu + gamma_4 (sqrt 2 + mu) to the relative
-    # error in the 2-norm; sincospif is within 2 ulp, so mu <= 4 u sqrt 2.
+    # Higham, Accuracy and Stability, theorem 24.2: each of log2 n stages adds mu + gamma_4 (sqrt 2 + mu) to the
+    # relative error in the 2-norm; sincospif is within 2 ulp, so mu <= 4 u sqrt 2.
     each = 4 * U * np.sqrt(2) + 4 * U * np.sqrt(2)
     error = gpu.numpy(y).astype(np.float64).reshape(3, n, 2) @ [1, 1j] - expected
     bound = FIRST_ORDER * np.log2(n) * each * np.linalg.norm(expected, axis=1)
@@ -748,9 +755,7 @@ def test_half_dot_product(gpu, pairs):
     rng = np.random.default_rng(pairs)
     a, b = (integers(rng, 2 * pairs, np.float16, most=1) for _ in "ab")  # |a . b| <= 600 < 2^11
     results = gpu.empty(2, np.float32)
-    gpu.kernel("scalarProduct", file="half_axpy")(
-        (2,), (128,), (gpu.array(a), gpu.array(b), results, np.uint64(pairs))
-    )
+    gpu.kernel("scalarProduct", file="half_axpy")((2,), (128,), (gpu.array(a), gpu.array(b), results, np.uint64(pairs)))
     assert gpu.numpy(results).sum() == a.astype(np.float32) @ b.astype(np.float32)
 
 
@@ -761,7 +766,8 @@ def test_mandelbrot(gpu, height, width):
     args = (image, i32(width), i32(height), x0, y0, step, i32(most))
     gpu.kernel("mandelbrot", file="grid_stride")((2, 2), (8, 4), args)
 
-    c_r, c_i = np.meshgrid(x0 + np.arange(width, dtype=np.float32) * step, y0 + np.arange(height, dtype=np.float32) * step)
+    across, down = (np.arange(size, dtype=np.float32) * step for size in (width, height))
+    c_r, c_i = np.meshgrid(x0 + across, y0 + down)
     z_r, z_i, expected = np.zeros_like(c_r), np.zeros_like(c_r), np.zeros(c_r.shape, np.uint16)
     for _ in range(most):
         inside = z_r * z_r + z_i * z_i <= 4
@@ -803,9 +809,9 @@ def test_black_scholes(gpu):
     d1 = (np.log(S / X) + (rate + volatility**2 / 2) * T) / spread
     later = X * np.exp(-rate * T)
     expected_call = S * scipy.stats.norm.cdf(d1) - later * scipy.stats.norm.cdf(d1 - spread)
-    # __logf is off by 2^-21.41 here, which the division by the spread enlarges; a dozen roundings of d itself. The slope
-    # of the normal distribution is at most 0.4, Hastings' polynomial is within 7.5e-8, and its terms, which add up to
-    # 2.2 in magnitude, round a dozen times; the exponentials take 2 ulp and some.
+    # __logf is off by 2^-21.41 here, which the division by the spread enlarges; a dozen roundings of d itself. The
+    # slope of the normal distribution is at most 0.4, Hastings' polynomial is within 7.5e-8, and its terms, which add
+    # up to 2.2 in magnitude, round a dozen times; the exponentials take 2 ulp and some.
     of_d = (2**-21.41 + 4 * U) / spread + 14 * U * (np.abs(d1) + spread)
     of_distribution = 0.4 * of_d + 7.5e-8 + 40 * U
     bound = (S + X) * (of_distribution + 8 * U)

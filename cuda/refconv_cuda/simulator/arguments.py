@@ -20,7 +20,7 @@ from refconv_cuda.simulator.abi import Parameter, Region
 
 Array = npt.NDArray[Any]
 
-_ALIGNMENT = 16
+_ALIGNMENT = 64  # bytes: that of the most aligned struct that a compiler may load at once
 VECTOR_ALIGNMENT = 16  # bytes: a kernel may load float4 from any array that it is given
 
 _KINDS = frozenset("iufb")  # of parameters that have a NumPy dtype, by the same letter
@@ -175,7 +175,7 @@ def _bytes(slot: Slot, value: object) -> bytes:
     dtype = value.dtype
     if dtype.itemsize != slot.size or not (slot.kind == "V" or dtype.kind == slot.kind):
         raise TypeError(f"{slot.name} needs {slot.wanted}, but got {dtype} ({dtype.itemsize} bytes)")
-    if not dtype.isnative:
+    if dtype != dtype.newbyteorder("="):  # isnative does not look into a struct's arrays
         raise TypeError(f"{slot.name} has dtype {dtype}, but a kernel reads the machine's byte order")
     return value.tobytes()
 

@@ -8,7 +8,6 @@ process takes its place, with a warning.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import functools
 import os
 import shutil
@@ -31,29 +30,38 @@ def folder() -> Path:
         return _temporary_folder()
 
 
-def built(name: str, build: Callable[[Path, Path], None]) -> Path:
-    """The cached file ``name``; where there is none, ``build(workspace, output)`` makes it.
+Build = Callable[[Path, Path], None]
+
+
+def found(name: str) -> Path | None:
+    """The cached file of that name, if there is one."""
+    spare = [_temporary_folder()] if _temporary_folder.cache_info().currsize else []
+    return next((place / name for place in (folder(), *spare) if (place / name).exists()), None)
+
+
+def built(name: str, build: Build) -> Path:
+    """The cached file ``name``; where there is none, ``build(workspace, output)`` makes it: see `rebuilt`."""
+    return found(name) or rebuilt(name, build)
+
+
+def rebuilt(name: str, build: Build) -> Path:
+    """The cached file ``name``, made anew by ``build(workspace, output)``.
 
     ``workspace`` is a folder that nobody else uses and that is deleted afterwards; the cache's own folder is its
     parent. What ``build`` raises is passed on, except for a folder that cannot be written.
     """
     place = folder()
-    if (place / name).exists():
-        return place / name
     try:
         return _build_in(place, name, build)
     except OSError as error:
         spare = _temporary_folder()
-        if (spare / name).exists():
-            return spare / name
-        warnings.warn(f"the cache folder {place} cannot be used ({error}); building in {spare}", stacklevel=2)
+        if (place, spare) not in _warned:
+            _warned.add((place, spare))
+            warnings.warn(f"the cache folder {place} cannot be used ({error}); building in {spare}", stacklevel=2)
         return _build_in(spare, name, build)
 
 
-def replace(name: str, build: Callable[[Path, Path], None]) -> None:
-    """Makes or renews the cached file ``name``, as `built` does; where it cannot be written, there is none."""
-    with contextlib.suppress(OSError):
-        _build_in(folder(), name, build)
+_warned: set[tuple[Path, Path]] = set()  # once is enough: a kernel needs a dozen files
 
 
 def _build_in(place: Path, name: str, build: Callable[[Path, Path], None]) -> Path:

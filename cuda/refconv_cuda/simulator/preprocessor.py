@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,12 +39,16 @@ def preprocessed(code: str, file: str, options: Sequence[str], folder: Path | No
     flags = [*DEFINITIONS, *([f"-I{folder}"] if folder else []), *options]
     parts = [tool.identity, *tool.command, *tool.target_flags, *flags, text, *_own_headers()]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-    known = _remembered(key)
+    name = f"source-{key}.json"
+    known = _remembered(name)
     if known is not None:
         return known
-    result = _run(tool, text, flags)
-    _remember(key, result)
-    return result
+
+    def build(workspace: Path, output: Path) -> None:
+        result = _run(tool, text, flags, workspace)
+        output.write_text(json.dumps({"files": _digests(result), "text": result}))
+
+    return str(json.loads(cache.rebuilt(name, build).read_text())["text"])
 
 
 def relevant_options(options: Sequence[str]) -> list[str]:
@@ -86,22 +89,23 @@ def by_file(text: str) -> dict[str, str]:
     }
 
 
-def _run(tool: compiler.Compiler, text: str, flags: list[str]) -> str:
-    with tempfile.TemporaryDirectory(prefix="refconv-") as name:
-        workspace = Path(name)
-        for header in _own_headers():
-            stub = workspace / "stubs" / header
-            stub.parent.mkdir(parents=True, exist_ok=True)
-            stub.write_text(f"#pragma refconv include {header}\n")
-        source = workspace / "source.cpp"
-        source.write_text(text)
-        # Behind the user's folders: a file of theirs may have the name of one of CUDA's.
-        text = tool.preprocess(source, options=[*flags, f"-I{workspace / 'stubs'}"], cache=cache.folder())
-    return _without_system_headers(text)
+def _run(tool: compiler.Compiler, text: str, flags: list[str], workspace: Path) -> str:
+    for header in _own_headers():
+        stub = workspace / "stubs" / header
+        stub.parent.mkdir(parents=True, exist_ok=True)
+        stub.write_text(f"#pragma refconv include {header}\n")
+    source = workspace / "source.cpp"
+    source.write_text(text)
+    # Behind the user's folders: a file of theirs may have the name of one of CUDA's.
+    options = [*flags, f"-I{workspace / 'stubs'}"]
+    return _users_text(tool.preprocess(source, options=options, cache=workspace.parent), str(workspace))
 
 
-def _without_system_headers(text: str) -> str:
-    """The text with each system header as the ``#include`` that it came from, and those of the user's files gone."""
+def _users_text(text: str, workspace: str) -> str:
+    """The text with each system header as the ``#include`` that it came from, and those of the user's files gone.
+
+    Markers are reduced to file and line, and those of our own passing workspace dropped: the text is a cache's key.
+    """
     kept: list[str] = []
     directive, inside = "", False
     for line in text.splitlines():
@@ -114,8 +118,8 @@ def _without_system_headers(text: str) -> str:
             elif inside and "3" not in flags:
                 inside = False
             directive = directive if not inside and "2" not in flags else ""
-            if not inside:
-                kept.append(line)
+            if not inside and not marker["file"].startswith(workspace):
+                kept.append(f'# {marker["line"]} "{marker["file"]}"')
         elif line.startswith("#include"):
             directive = "" if inside else line.split("/*")[0].rstrip()
         elif not inside:
@@ -127,24 +131,20 @@ def _own_headers() -> list[str]:
     return sorted(str(path.relative_to(INCLUDE)) for path in INCLUDE.rglob("*") if path.is_file())
 
 
-def _remembered(key: str) -> str | None:
+def _remembered(name: str) -> str | None:
+    """What was kept, if none of the files that went into it has changed since."""
+    file = cache.found(name)
     try:
-        entry: dict[str, Any] = json.loads((cache.folder() / f"source-{key}.json").read_text())
+        entry: dict[str, Any] = json.loads(file.read_text()) if file else {}
         unchanged = all(_digest(Path(file)) == digest for file, digest in entry["files"].items())
         return str(entry["text"]) if unchanged else None
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _remember(key: str, text: str) -> None:
+def _digests(text: str) -> dict[str, str]:
     files = {marker["file"] for marker in _LINE_MARKER.finditer(text)}
-    digests = {file: _digest(Path(file)) for file in files if not file.startswith("<") and Path(file).is_file()}
-    name = f"source-{key}.json"
-
-    def build(workspace: Path, output: Path) -> None:
-        output.write_text(json.dumps({"files": digests, "text": text}))
-
-    cache.replace(name, build)
+    return {file: _digest(Path(file)) for file in files if not file.startswith("<") and Path(file).is_file()}
 
 
 def _digest(file: Path) -> str:

@@ -2,7 +2,7 @@
 // launch: grid=(1,) block=(32,)
 // args: x:int32[32]=arange y:int32[32]=zeros
 // expect: BarrierDivergence "deserted barrier"
-// threads: (1,0,0) (0,0,0)
+// threads: (2,0,0) (0,0,0)
 // covers: barrier in a loop with a ragged end
 // result: y = np.zeros(32)
 __global__ void loop_on_own_flag(const int* x, int* y) {
