@@ -21,6 +21,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
+from refconv.formats import format_of
 from refconv.problem import OPERATORS, Operator, Problem
 
 ENTRY_POINTS = "refconv.implementations"
@@ -51,7 +54,7 @@ class Implementation:
         if supports is None:
             return None
         answer = supports(problem)
-        if answer is True:
+        if isinstance(answer, (bool, np.bool_)) and answer:
             return None
         return answer if isinstance(answer, str) else f"supports({problem}) is {answer!r}"
 
@@ -66,13 +69,23 @@ def load(spec: str, device: str = "auto") -> Implementation:
         target = _attempt(f"{spec} is a class, and calling it", target)
     if hasattr(target, "on"):
         target = _attempt(f"{spec} on device {device}", lambda: target.on(device))
+    found: Implementation = _attempt(f"asking {spec} what it offers", lambda: _described(spec, target))
+    return found
+
+
+def _described(spec: str, target: Any) -> Implementation:
     offered = tuple(operator for operator in OPERATORS if callable(getattr(target, operator, None)))
     if not offered:
         raise ImplementationError(f"{spec} offers none of {', '.join(OPERATORS)}, so there is nothing to test")
     where = getattr(target, "device", "host")
     dtypes = getattr(target, "dtypes", DEFAULT_DTYPES)
-    if isinstance(dtypes, str) or not all(isinstance(name, str) for name in dtypes):
+    if isinstance(dtypes, str) or not dtypes or not all(isinstance(name, str) for name in dtypes):
         raise ImplementationError(f"{spec}: dtypes = {dtypes!r} must be a sequence of dtype names")
+    for name in dtypes:
+        try:
+            format_of(name)
+        except ValueError as error:
+            raise ImplementationError(f"{spec}: dtypes = {dtypes!r}: {error}") from None
     return Implementation(
         spec=spec,
         name=str(getattr(target, "name", None) or _short(spec)),

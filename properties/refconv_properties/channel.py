@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from refconv.problem import Operator, Problem
+from refconv.problem import Problem
 
 if TYPE_CHECKING:
     from refconv_properties.report import Result, Run
@@ -32,7 +32,7 @@ class Status:
     examples: int = 0
     problem: str = ""
     seed: int = 0
-    operator: str | None = None
+    operator: str | None = None  # or "supports"
     since: float = 0.0  # time.monotonic(), which is the same clock in all processes
 
 
@@ -69,7 +69,7 @@ class Channel:
         def on_example(problem: Problem, seed: int) -> None:
             self._write(Status(test, searching.examples, str(problem), seed))
 
-        def on_call(operator: Operator | None) -> None:
+        def on_call(operator: str | None) -> None:
             now = self._now
             self._write(Status(now.test, now.examples, now.problem, now.seed, operator, time.monotonic()))
 

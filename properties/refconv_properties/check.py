@@ -7,6 +7,7 @@ one that died, and reports that as what it is, a broken law.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -95,10 +96,10 @@ class Check:
     def run(self, console: Console) -> None:
         """Runs all laws. Raises `CannotRun`; on ``KeyboardInterrupt`` the processes are ended first."""
         with tempfile.TemporaryDirectory(prefix="refconv-check-") as folder, _progress(console) as progress:
-            bar = progress.add_task("starting", total=None)
+            bar = progress.add_task("starting", total=None, doing="")
             workers = [self._start(Path(folder)) for _ in range(self.request.jobs)]
             try:
-                while workers:
+                while workers and not self._is_done():
                     time.sleep(POLL)
                     for worker in list(workers):
                         self._listen(worker)
@@ -108,24 +109,35 @@ class Check:
                             if self._bury(worker):
                                 workers.append(self._start(Path(folder)))
                     self._show(progress, bar, workers)
+                if not self._tests:
+                    raise CannotRun("there was no law to try")
             finally:
                 for worker in workers:
                     worker.process.kill()
                     worker.process.wait()
 
+    def _is_done(self) -> bool:
+        """Whether every law has its result: what the implementation leaves behind need not be waited for."""
+        return bool(self._tests) and len(self._results) == len(self._tests)
+
     def _start(self, folder: Path) -> _Worker:
         log = folder / f"log-{time.monotonic_ns()}"
-        environment = {key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"}
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         # One thread each: the operands are small, and the processes share the machine.
         environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         environment.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(folder / "hypothesis"))
         command = [sys.executable, "-m", "pytest", "--pyargs", "refconv_properties", "-c", os.devnull]
         command += [f"--rootdir={folder}", "-p", "refconv_properties.plugin", "-p", "no:cacheprovider", "-q"]
-        command += ["--tb=short", f"--conv-channel={folder}", *self.request.pytest_arguments()]
+        command += ["--noconftest", "--tb=short", f"--conv-channel={folder}", *self.request.pytest_arguments()]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                preexec_fn=_die_with_parent,
             )
         return _Worker(process, Listener(folder, process.pid), log)
 
@@ -165,14 +177,14 @@ class Check:
         code = worker.process.returncode
         if not worker.ready:
             raise CannotRun(_last_words(worker, f"the process that loads the implementation {_manner(code)}"))
-        if worker.running and code in (0, 1):
+        status = worker.listener.status()
+        if worker.running and code in (0, 1) and not status.operator:
             raise CannotRun(_last_words(worker, f"{worker.running} ended without a result"))
         if not worker.running:
             if code not in (0, 1, 5):  # pytest's: all passed, some failed, none collected
                 raise CannotRun(_last_words(worker, f"a process that runs the laws {_manner(code)}"))
             return False
         run, law = self._tests[worker.running]
-        status = worker.listener.status()
         if not status.problem:
             raise CannotRun(_last_words(worker, f"a process {_manner(code)} while it prepared the law {law}"))
         doing = f"while {status.operator} was running" if status.operator else "between two calls"
@@ -217,9 +229,16 @@ def check(request: Request, *, json_file: Path | None = None) -> int:
     results = checking.results
     if results:
         width = out.width if out.is_terminal else 1000
-        out.file.write(rendered(results, width=width, colour=out.is_terminal and not out.no_color))
-        out.file.write(f"seed {request.seed}\n")
-        out.file.flush()
+        text = rendered(results, width=width, colour=out.is_terminal and not out.no_color)
+        try:
+            out.file.write(f"{text}seed {request.seed}\n")
+            out.file.flush()
+        except OSError as error:
+            # Nobody reads on (head, less), or the disk is full. Python must not try again when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if not isinstance(error, BrokenPipeError):
+                err.print(f"refconv check: cannot write the report: {error.strerror}", markup=False)
+                status = status or 2
     if json_file is not None and (results or status == 0):
         try:
             json_file.write_text(json.dumps(as_json(results, seed=request.seed), indent=1) + "\n")
@@ -234,8 +253,15 @@ def check(request: Request, *, json_file: Path | None = None) -> int:
     return 0 if "held" in verdicts else 2
 
 
+def _die_with_parent() -> None:
+    """Asks Linux to kill this process when the one that watches it ends, however that comes."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
 def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[doing]}"))
+    doing = TextColumn("{task.fields[doing]}", markup=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), doing)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 

@@ -38,14 +38,14 @@ OPERANDS: dict[Operator, tuple[str, str]] = {
 class Subject:
     """An `Implementation` in one dtype. Its three operators are called as the contract says.
 
-    time_limit: seconds for one call. on_call: told of each call before it happens, and None after it, so that a
-    process that dies or hangs in it can be explained.
+    time_limit: seconds for one call. on_call: told of each call (an operator, or ``supports``) before it happens, and
+    None after it, so that a process that dies or hangs in it can be explained.
     """
 
     implementation: Implementation
     dtype: np.dtype[Any]
     time_limit: float = 10.0
-    on_call: Callable[[Operator | None], None] = lambda operator: None
+    on_call: Callable[[str | None], None] = lambda what: None
     unsupported: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -88,29 +88,32 @@ class Subject:
         any_shape: leave the result's shape for the law to judge. copy: hand over contiguous copies; False hands over
         the very arrays. Rejects the example where the implementation says that it does not support the problem.
         """
-        self._assume_supported(problem)
-        pristine = (np.ascontiguousarray(first), np.ascontiguousarray(second))
+        self._only_if_supported(problem)
+        pristine = tuple(np.array(array, order="C") for array in (first, second))
         handed = tuple(array.copy() for array in pristine) if copy else (first, second)
         function = getattr(self.implementation.target, operator)
-        self.on_call(operator)
-        try:
-            with _time_limit(self.time_limit):
-                result = function(*handed, problem)
-        except TimeLimitExceeded:
-            raise TimeLimitExceeded(f"{operator} did not return within {self.time_limit:g} s on {problem}") from None
-        except (Exception, SystemExit) as error:
-            raise LawBroken(f"{operator} raised {type(error).__name__}: {error}{_where(error)}") from error
-        finally:
-            self.on_call(None)
+        result = self._guarded(operator, lambda: function(*handed, problem), problem)
         for name, now, before in zip(OPERANDS[operator], handed, pristine, strict=True):
             _assert_untouched(operator, name, now, before)
         return self._checked(operator, result, problem, any_shape)
 
-    def _assume_supported(self, problem: Problem) -> None:
+    def _guarded(self, what: str, action: Callable[[], Any], problem: Problem) -> Any:
+        """Does something of the implementation's, bounded in time; whatever it raises breaks the law."""
+        self.on_call(what)
         try:
-            reason = self.implementation.unsupported(problem)
-        except (Exception, SystemExit) as error:
-            raise LawBroken(f"supports raised {type(error).__name__}: {error}{_where(error)}") from error
+            with _time_limit(self.time_limit):
+                return action()
+        except TimeLimitExceeded:
+            raise TimeLimitExceeded(f"{what} did not return within {self.time_limit:g} s on {problem}") from None
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise LawBroken(f"{what} raised {_described(error)}{_where(error)}") from error
+        finally:
+            self.on_call(None)
+
+    def _only_if_supported(self, problem: Problem) -> None:
+        reason = self._guarded("supports", lambda: self.implementation.unsupported(problem), problem)
         if reason is not None:
             self.unsupported[reason] = self.unsupported.get(reason, 0) + 1
         only_if(reason is None)
@@ -160,6 +163,15 @@ def _assert_untouched(operator: Operator, name: str, now: Array, before: Array) 
         f"{operator} wrote to its operand: {element(name, index)} was {number(before[index])}, "
         f"and is {number(now[index])} afterwards"
     )
+
+
+def _described(error: BaseException) -> str:
+    """The exception's type and, if it can say it, its message."""
+    try:
+        message = str(error)
+    except Exception:
+        message = "(its message cannot be printed)"
+    return f"{type(error).__name__}: {message}"
 
 
 def _where(error: BaseException) -> str:

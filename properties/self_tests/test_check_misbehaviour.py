@@ -45,11 +45,12 @@ def test_misbehaviour_shrinks_like_any_other_fault(check, spec):
     assert check(spec, *BRIEF).counterexample("index-sum")["problem"] in minimal
 
 
-@pytest.mark.parametrize("law", ["fresh-memory", "repeat", "batch", "crop", "rounding"])
-def test_writing_to_an_operand_breaks_every_law_that_calls(check, law):
-    ran = check("writes_operands.py:Conv", "--dtype", "float64", "--examples", "10", "--seed", "1", "--law", law)
-    assert ran.status == 1
-    assert "forward wrote to its operand" in ran.counterexample(law)["explanation"][0]
+def test_writing_to_an_operand_breaks_every_law_that_calls(check):
+    laws = ("fresh-memory", "repeat", "batch", "crop", "rounding")
+    named = (word for law in laws for word in ("--law", law))
+    ran = check("writes_operands.py:Conv", "--dtype", "float64", "--examples", "10", "--seed", "1", *named)
+    assert ran.verdicts == dict.fromkeys(laws, "broken")
+    assert all("forward wrote to its operand" in ran.counterexample(law)["explanation"][0] for law in laws)
 
 
 def test_stale_memory_is_found(check):
@@ -92,12 +93,6 @@ def test_a_call_that_never_returns_is_ended(check, name, told):
         assert found["explanation"][0] == told
         assert "not shrunk" in found["explanation"][1]
         assert found["problem"] == "b1h4w5i3o5k1s3"  # the first of the named cases that has a stride
-
-
-def test_the_other_operators_outlive_one_that_never_returns(check):
-    ran = check("never_returns_c.py:Conv", "b1h4w5i3o5k1s3", "b1h1w1i1o1k1", "--time-limit", "0.4", *BRIEF)
-    assert ran.status == 1
-    assert set(ran.verdicts) == set(LAWS)
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,12 @@ RIGHT = {"windows": windows, "lowering": lowering, "index-sum": index_sum, "tran
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
 @pytest.mark.parametrize("name", RIGHT)
 @pytest.mark.parametrize("law", LAWS)
-def test_what_is_right_holds(law, name, dtype):
-    examples = {"windows": 40}.get(name, 8)
-    found = outcome(law, RIGHT[name], dtype=dtype, examples=examples, seed=len(law))
-    assert (found.verdict, told(found)) == (("skipped" if reason_to_skip(law, name, dtype) else "held"), None)
+def test_what_is_right_holds(law, name, dtype, monkeypatch):
+    expected = "skipped" if reason_to_skip(law, name, dtype) else "held"
+    for seed in range(3):
+        found = outcome(law, RIGHT[name], dtype=dtype, examples=20 if name == "windows" else 5, seed=seed)
+        assert (found.verdict, told(found)) == (expected, None)
+        monkeypatch.setattr(search, "CASES", {})  # they are the same for every seed
 
 
 def reason_to_skip(law, name, dtype):
@@ -453,7 +455,7 @@ def test_unsupported_problems_are_counted_and_not_held_against_it():
     found = outcome("index-sum", Picky())
     assert found.verdict == "held"
     assert found.unsupported["strided"] > 0
-    found = outcome("subsample", Picky())
+    found = outcome("subsample", Picky(), examples=10)
     assert (found.verdict, found.reason) == ("skipped", "supports none of the problems tried: strided")
 
 

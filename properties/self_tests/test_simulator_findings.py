@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib.util
+import inspect
 import os
 import random
 import shutil
@@ -609,6 +610,44 @@ def test_the_process_gets_its_signals_back(kernel, bad):
     assert [signal.getsignal(number) for number in signal.Signals] == handlers
     assert_lives(kernel)
     assert dispositions() == before
+
+
+def test_the_first_launch_of_a_process_leaves_its_signals_alone():
+    # Later launches could only put back what the first has left.
+    done = fresh_process(
+        f"""
+        import ctypes
+        {textwrap.indent(inspect.getsource(dispositions), " " * 8).strip()}
+        before = dispositions()
+        kernel("tiny")((1,), (4,), (np.zeros(4, np.int32),))
+        print(dispositions() == before)
+        try:
+            kernel("tiny")((1,), (4,), (None,))
+        except OutOfBounds:
+            print(dispositions() == before)
+        """
+    )
+    assert done.stdout == "True\nTrue\n", done.stderr
+
+
+def test_a_signal_to_another_thread_does_not_end_the_launch(kernel):
+    # The launch is not in the thread that the signal comes to; that thread's handler ends it by other means.
+    go = simulator.copy(np.ones(1, np.int32))
+    ended = []
+
+    def launch():
+        kernel("endless")((1,), (1,), (go,))
+        ended.append(True)
+
+    def handler(number, frame):
+        go[0] = 0
+
+    with handling(signal.SIGALRM, handler):
+        thread = threading.Thread(target=launch)
+        thread.start()
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        thread.join(10)
+    assert ended == [True]
 
 
 def test_a_fault_of_the_process_is_still_its_own():

@@ -17,8 +17,7 @@ extern "C" __global__ void fft_stockham(const float2* __restrict__ in, float2* _
   out += blockIdx.x * n;
 
   src[j] = in[j];
-  src[j + n / 2] = in[j + n / 2];
-  __syncthreads();
+  src[j + n / 2] = in[j + n / 2];  // what this thread reads first
   for (int ns = 1; ns < n; ns *= 2) {
     float s, c;
     sincospif(-(float)(j % ns) / ns, &s, &c);  // exp(-2 pi i (j mod ns) / (2 ns))

@@ -79,7 +79,6 @@ __global__ __launch_bounds__(THREADS) void layernorm_two_pass(const float4* __re
   float sum = 0.0f;
   for (int c = threadIdx.x; c < cols4; c += THREADS) sum += dot(__ldg(&x[c]), ones);
   const float mean = blockSum<THREADS>(sum) / (4 * cols4);
-  __syncthreads();  // blockSum's total has been read by all
 
   float squares = 0.0f;
   for (int c = threadIdx.x; c < cols4; c += THREADS) {

@@ -17,7 +17,6 @@ __global__ void __launch_bounds__(N) splitSort(unsigned int* keys, int count) {
   const int tid = threadIdx.x, warp = tid >> 5;
 
   s_keys[tid] = tid < count ? keys[tid] : 0xffffffffu;  // what is not there sorts to the end
-  __syncthreads();
   for (int bit = 0; bit < 32; ++bit) {
     const unsigned int key = s_keys[tid];
     const bool zero = !((key >> bit) & 1u);

@@ -1,6 +1,5 @@
 // A group of 16 lanes waits for itself and then reads what the other 16 have written.
 // launch: grid=(1,) block=(32,)
-// module: alone
 // args: x:int32[32]=arange y:int32[32]=zeros
 // expect: Race "race in shared memory" array=line element=31
 // threads: (0,0,0) (31,0,0)

@@ -1,6 +1,5 @@
 // The same early return, with the barrier spelt as cooperative groups do.
 // launch: grid=(1,) block=(64,)
-// module: alone
 // args: x:int32[50]=arange y:int32[64]=zeros n:int32=50
 // expect: BarrierDivergence "deserted barrier"
 // threads: (0,0,0) (50,0,0)

@@ -13,5 +13,5 @@ __global__ void shuffle_beyond_the_block(const int* x, int* y) {
     int source = t == 39 ? lane : lane + 1;
 #endif
     if (t == 31) source = 31;
-    y[t] = __shfl_sync(t < 32 ? 0xffffffff : 0xff, x[t], source);  // HERE
+    y[t] = __shfl_sync(0xffffffff, x[t], source);  // HERE
 }

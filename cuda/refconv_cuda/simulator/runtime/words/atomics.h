@@ -86,19 +86,21 @@ REFCONV_UNCHECKED REFCONV_APART inline T compare_and_swap(T* address, T expected
 }  // namespace refconv
 
 // One function for each scope. The address decides the type, and the operand converts to it.
-#define REFCONV_ATOMIC(name, Operation, allowed)                                        \
-    template <class T>                                                                  \
-    inline T name(T* address, typename refconv::Given<T>::type operand) {               \
-        static_assert(refconv::allowed<T>, "CUDA has no " #name " for this type");      \
-        return refconv::atomically<refconv::Operation>(address, operand);               \
-    }                                                                                   \
-    template <class T>                                                                  \
-    inline T name##_block(T* address, typename refconv::Given<T>::type operand) {       \
-        return name(address, operand);                                                  \
-    }                                                                                   \
-    template <class T>                                                                  \
-    inline T name##_system(T* address, typename refconv::Given<T>::type operand) {      \
-        return name(address, operand);                                                  \
+#define REFCONV_ATOMIC(name, Operation, allowed)                                                    \
+    template <class T>                                                                              \
+    inline __forceinline__ T name(T* address, typename refconv::Given<T>::type operand) {           \
+        static_assert(refconv::allowed<T>, "CUDA has no " #name " for this type");                  \
+        T old = refconv::atomically<refconv::Operation>(address, operand);                          \
+        REFCONV_AFTER_CALL;                                                                         \
+        return old;                                                                                 \
+    }                                                                                               \
+    template <class T>                                                                              \
+    inline __forceinline__ T name##_block(T* address, typename refconv::Given<T>::type operand) {   \
+        return name(address, operand);                                                              \
+    }                                                                                               \
+    template <class T>                                                                              \
+    inline __forceinline__ T name##_system(T* address, typename refconv::Given<T>::type operand) {  \
+        return name(address, operand);                                                              \
     }
 REFCONV_ATOMIC(atomicAdd, Add, can_add)
 REFCONV_ATOMIC(atomicSub, Subtract, can_subtract)
@@ -113,17 +115,20 @@ REFCONV_ATOMIC(atomicDec, Decrement, can_count)
 #undef REFCONV_ATOMIC
 
 template <class T>
-inline T atomicCAS(T* address, typename refconv::Given<T>::type expected, typename refconv::Given<T>::type replacement) {
+inline __forceinline__ T atomicCAS(T* address, typename refconv::Given<T>::type expected,
+                   typename refconv::Given<T>::type replacement) {
     static_assert(refconv::can_swap<T>, "CUDA has no atomicCAS for this type");
-    return refconv::compare_and_swap<T>(address, expected, replacement);
+    T old = refconv::compare_and_swap<T>(address, expected, replacement);
+    REFCONV_AFTER_CALL;
+    return old;
 }
 template <class T>
-inline T atomicCAS_block(T* address, typename refconv::Given<T>::type expected,
+inline __forceinline__ T atomicCAS_block(T* address, typename refconv::Given<T>::type expected,
                          typename refconv::Given<T>::type replacement) {
     return atomicCAS(address, expected, replacement);
 }
 template <class T>
-inline T atomicCAS_system(T* address, typename refconv::Given<T>::type expected,
+inline __forceinline__ T atomicCAS_system(T* address, typename refconv::Given<T>::type expected,
                           typename refconv::Given<T>::type replacement) {
     return atomicCAS(address, expected, replacement);
 }

@@ -23,19 +23,22 @@ inline int all_ones_if_equal(int a, int b) { return a == b ? -1 : 0; }
 
 }  // namespace refconv
 
-inline unsigned __vadd2(unsigned a, unsigned b) { return refconv::each_part<short>(a, b, refconv::plus); }
-inline unsigned __vadd4(unsigned a, unsigned b) { return refconv::each_part<signed char>(a, b, refconv::plus); }
-inline unsigned __vsub2(unsigned a, unsigned b) { return refconv::each_part<short>(a, b, refconv::minus); }
-inline unsigned __vsub4(unsigned a, unsigned b) { return refconv::each_part<signed char>(a, b, refconv::minus); }
-inline unsigned __vmins2(unsigned a, unsigned b) { return refconv::each_part<short>(a, b, refconv::lesser_of<int>); }
-inline unsigned __vmins4(unsigned a, unsigned b) { return refconv::each_part<signed char>(a, b, refconv::lesser_of<int>); }
-inline unsigned __vminu2(unsigned a, unsigned b) { return refconv::each_part<ushort>(a, b, refconv::lesser_of<int>); }
-inline unsigned __vminu4(unsigned a, unsigned b) { return refconv::each_part<unsigned char>(a, b, refconv::lesser_of<int>); }
-inline unsigned __vmaxs2(unsigned a, unsigned b) { return refconv::each_part<short>(a, b, refconv::greater_of<int>); }
-inline unsigned __vmaxs4(unsigned a, unsigned b) { return refconv::each_part<signed char>(a, b, refconv::greater_of<int>); }
-inline unsigned __vmaxu2(unsigned a, unsigned b) { return refconv::each_part<ushort>(a, b, refconv::greater_of<int>); }
-inline unsigned __vmaxu4(unsigned a, unsigned b) { return refconv::each_part<unsigned char>(a, b, refconv::greater_of<int>); }
-inline unsigned __vabsdiffu2(unsigned a, unsigned b) { return refconv::each_part<ushort>(a, b, refconv::distance); }
-inline unsigned __vabsdiffu4(unsigned a, unsigned b) { return refconv::each_part<unsigned char>(a, b, refconv::distance); }
-inline unsigned __vcmpeq2(unsigned a, unsigned b) { return refconv::each_part<short>(a, b, refconv::all_ones_if_equal); }
-inline unsigned __vcmpeq4(unsigned a, unsigned b) { return refconv::each_part<signed char>(a, b, refconv::all_ones_if_equal); }
+#define REFCONV_ON_PARTS(name, Part, operation) \
+    inline unsigned name(unsigned a, unsigned b) { return refconv::each_part<Part>(a, b, refconv::operation); }
+REFCONV_ON_PARTS(__vadd2, short, plus)
+REFCONV_ON_PARTS(__vadd4, signed char, plus)
+REFCONV_ON_PARTS(__vsub2, short, minus)
+REFCONV_ON_PARTS(__vsub4, signed char, minus)
+REFCONV_ON_PARTS(__vmins2, short, lesser_of<int>)
+REFCONV_ON_PARTS(__vmins4, signed char, lesser_of<int>)
+REFCONV_ON_PARTS(__vminu2, unsigned short, lesser_of<int>)
+REFCONV_ON_PARTS(__vminu4, unsigned char, lesser_of<int>)
+REFCONV_ON_PARTS(__vmaxs2, short, greater_of<int>)
+REFCONV_ON_PARTS(__vmaxs4, signed char, greater_of<int>)
+REFCONV_ON_PARTS(__vmaxu2, unsigned short, greater_of<int>)
+REFCONV_ON_PARTS(__vmaxu4, unsigned char, greater_of<int>)
+REFCONV_ON_PARTS(__vabsdiffu2, unsigned short, distance)
+REFCONV_ON_PARTS(__vabsdiffu4, unsigned char, distance)
+REFCONV_ON_PARTS(__vcmpeq2, short, all_ones_if_equal)
+REFCONV_ON_PARTS(__vcmpeq4, signed char, all_ones_if_equal)
+#undef REFCONV_ON_PARTS

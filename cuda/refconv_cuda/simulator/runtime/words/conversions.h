@@ -47,27 +47,31 @@ inline double to_double(long long value, Rounding mode) {
 
 }  // namespace refconv
 
-#define REFCONV_CONVERSIONS(suffix, mode)                                                                              \
-    inline int __float2int_##suffix(float x) { return refconv::to_integer<int>(x, mode); }                             \
-    inline unsigned __float2uint_##suffix(float x) { return refconv::to_integer<unsigned>(x, mode); }                  \
-    inline long long __float2ll_##suffix(float x) { return refconv::to_integer<long long>(x, mode); }                  \
-    inline unsigned long long __float2ull_##suffix(float x) { return refconv::to_integer<unsigned long long>(x, mode); } \
-    inline int __double2int_##suffix(double x) { return refconv::to_integer<int>(x, mode); }                           \
-    inline unsigned __double2uint_##suffix(double x) { return refconv::to_integer<unsigned>(x, mode); }                \
-    inline long long __double2ll_##suffix(double x) { return refconv::to_integer<long long>(x, mode); }                \
-    inline unsigned long long __double2ull_##suffix(double x) { return refconv::to_integer<unsigned long long>(x, mode); } \
-    inline float __double2float_##suffix(double x) { return refconv::to_float(x, mode); }                              \
-    inline float __int2float_##suffix(int x) { return refconv::to_float(x, mode); }                                    \
-    inline float __uint2float_##suffix(unsigned x) { return refconv::to_float(x, mode); }                              \
-    inline float __ll2float_##suffix(long long x) { return refconv::to_float(refconv::odd_double(x), mode); }          \
-    inline float __ull2float_##suffix(unsigned long long x) { return refconv::to_float(refconv::odd_double(x), mode); } \
-    inline double __ll2double_##suffix(long long x) { return refconv::to_double(x, mode); }                            \
+#define REFCONV_TO_INTEGERS(Real, suffix, mode)                                                            \
+    inline int __##Real##2int_##suffix(Real x) { return refconv::to_integer<int>(x, mode); }                     \
+    inline unsigned __##Real##2uint_##suffix(Real x) { return refconv::to_integer<unsigned>(x, mode); }          \
+    inline long long __##Real##2ll_##suffix(Real x) { return refconv::to_integer<long long>(x, mode); }          \
+    inline unsigned long long __##Real##2ull_##suffix(Real x) {                                                  \
+        return refconv::to_integer<unsigned long long>(x, mode);                                                 \
+    }
+#define REFCONV_CONVERSIONS(suffix, mode)                                                                        \
+    REFCONV_TO_INTEGERS(float, suffix, mode)                                                                     \
+    REFCONV_TO_INTEGERS(double, suffix, mode)                                                                    \
+    inline float __double2float_##suffix(double x) { return refconv::to_float(x, mode); }                        \
+    inline float __int2float_##suffix(int x) { return refconv::to_float(x, mode); }                              \
+    inline float __uint2float_##suffix(unsigned x) { return refconv::to_float(x, mode); }                        \
+    inline float __ll2float_##suffix(long long x) { return refconv::to_float(refconv::odd_double(x), mode); }    \
+    inline float __ull2float_##suffix(unsigned long long x) {                                                    \
+        return refconv::to_float(refconv::odd_double(x), mode);                                                  \
+    }                                                                                                            \
+    inline double __ll2double_##suffix(long long x) { return refconv::to_double(x, mode); }                      \
     inline double __ull2double_##suffix(unsigned long long x) { return refconv::to_double(x, mode); }
 REFCONV_CONVERSIONS(rn, refconv::Rounding::nearest)
 REFCONV_CONVERSIONS(rz, refconv::Rounding::zero)
 REFCONV_CONVERSIONS(ru, refconv::Rounding::up)
 REFCONV_CONVERSIONS(rd, refconv::Rounding::down)
 #undef REFCONV_CONVERSIONS
+#undef REFCONV_TO_INTEGERS
 
 inline double __int2double_rn(int x) { return x; }  // exact
 inline double __uint2double_rn(unsigned x) { return x; }

@@ -97,7 +97,9 @@ inline int __mul24(int a, int b) {
 inline unsigned __umul24(unsigned a, unsigned b) { return (a & 0xffffff) * (b & 0xffffff); }
 inline int __mulhi(int a, int b) { return static_cast<int>(static_cast<long long>(a) * b >> 32); }
 inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned long long>(a) * b >> 32; }
-inline long long __mul64hi(long long a, long long b) { return static_cast<long long>(static_cast<__int128>(a) * b >> 64); }
+inline long long __mul64hi(long long a, long long b) {
+    return static_cast<long long>(static_cast<__int128>(a) * b >> 64);
+}
 inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
     return static_cast<unsigned long long>(static_cast<unsigned __int128>(a) * b >> 64);
 }
@@ -117,7 +119,9 @@ inline unsigned __sad(int a, int b, unsigned sum) {
 // -- shifting and permuting across two words -----------------------------------------------------------------
 
 namespace refconv {
-inline unsigned long long joined(unsigned low, unsigned high) { return static_cast<unsigned long long>(high) << 32 | low; }
+inline unsigned long long joined(unsigned low, unsigned high) {
+    return static_cast<unsigned long long>(high) << 32 | low;
+}
 }  // namespace refconv
 
 // high:low shifted, of which the upper word (left) or the lower (right); by shift mod 32, or by at most 32 (c: clamp).
@@ -157,8 +161,9 @@ inline T dot4(T a, T b, T c) {
 // Both halves of a, and the two bytes of b from bit `first`.
 template <class Half, class Byte, class T>
 inline T dot2(T a, T b, T c, int first) {
-    unsigned products = static_cast<unsigned>(Half(a) * Byte(b >> first)) + static_cast<unsigned>(Half(a >> 16) * Byte(b >> (first + 8)));
-    return static_cast<T>(static_cast<unsigned>(c) + products);
+    unsigned low = static_cast<unsigned>(Half(a) * Byte(b >> first));
+    unsigned high = static_cast<unsigned>(Half(a >> 16) * Byte(b >> (first + 8)));
+    return static_cast<T>(static_cast<unsigned>(c) + low + high);
 }
 
 }  // namespace refconv

@@ -64,9 +64,12 @@ constexpr size_t alignment() {
 // With REFCONV_CHECK the kernel is compiled such that each of its loads and stores reports to the runtime. That
 // must hold for what a word does with the kernel's memory, and must not for a word's own bookkeeping:
 #define REFCONV_UNCHECKED __attribute__((no_sanitize("thread")))
-// A word that finds its place in the kernel by its return address must stay a call of its own.
+// A word that finds its place in the kernel by its return address must stay a call of its own, and not become a jump
+// where it is the last thing that a function does: something follows it.
 #ifdef REFCONV_CHECK
 #define REFCONV_APART __attribute__((noinline))
+#define REFCONV_AFTER_CALL asm volatile("")
 #else
 #define REFCONV_APART
+#define REFCONV_AFTER_CALL
 #endif

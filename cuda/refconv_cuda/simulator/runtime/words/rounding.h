@@ -71,6 +71,18 @@ inline double odd_double(long long value) {
     return value < 0 ? -odd_double(0 - magnitude) : odd_double(magnitude);
 }
 
+// Any integer: smaller ones are exact in double.
+template <class Integer>
+inline double exact_or_odd(Integer value) {
+    if constexpr (sizeof(Integer) < 8) {
+        return static_cast<double>(value);
+    } else if constexpr (std::is_signed_v<Integer>) {
+        return odd_double(static_cast<long long>(value));
+    } else {
+        return odd_double(static_cast<unsigned long long>(value));
+    }
+}
+
 // -- from double to float ------------------------------------------------------------------------------------
 
 inline float to_float(double value, Rounding mode) {

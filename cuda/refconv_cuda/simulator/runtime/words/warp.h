@@ -81,13 +81,13 @@ template <class T>
 REFCONV_UNCHECKED inline unsigned long long to_word(T value) {
     static_assert(sizeof(T) <= sizeof(unsigned long long), "a lane brings one word");
     unsigned long long word = 0;
-    __builtin_memcpy(&word, &value, sizeof value);
+    __builtin_memcpy(&word, static_cast<const void*>(&value), sizeof value);
     return word;
 }
 template <class T>
 REFCONV_UNCHECKED inline T from_word(unsigned long long word) {
     T value;
-    __builtin_memcpy(&value, &word, sizeof value);
+    __builtin_memcpy(static_cast<void*>(&value), &word, sizeof value);
     return value;
 }
 

@@ -1,0 +1,2 @@
+// Here so that refused.py sees the name; what it declares is not simulated.
+#error "<cuda_awbarrier.h> is not simulated"
