@@ -79,7 +79,7 @@ def _described(spec: str, target: Any) -> Implementation:
         raise ImplementationError(f"{spec} offers none of {', '.join(OPERATORS)}, so there is nothing to test")
     where = getattr(target, "device", "host")
     dtypes = getattr(target, "dtypes", DEFAULT_DTYPES)
-    if isinstance(dtypes, str) or not dtypes or not all(isinstance(name, str) for name in dtypes):
+    if not isinstance(dtypes, (tuple, list)) or not dtypes or not all(isinstance(name, str) for name in dtypes):
         raise ImplementationError(f"{spec}: dtypes = {dtypes!r} must be a sequence of dtype names")
     for name in dtypes:
         try:

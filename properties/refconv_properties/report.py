@@ -155,7 +155,7 @@ def _table(results: list[Result]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("law")
     for run in runs:
-        table.add_column(f"{run.implementation}\n{run.device}\n{run.dtype}", justify="right")
+        table.add_column(Text(f"{run.implementation}\n{run.device}\n{run.dtype}"), justify="right")
     for name in dict.fromkeys(result.outcome.law for result in results):
         cells = []
         for outcomes in runs.values():

@@ -122,6 +122,7 @@ class Subject:
         if not isinstance(result, np.ndarray):
             kind = f"{type(result).__module__}.{type(result).__name__}".removeprefix("builtins.")
             raise LawBroken(f"{operator} returned {kind}, not a NumPy array")
+        result = np.asarray(result)  # of a masked array and the like, what it holds
         if result.dtype != self.dtype:
             raise LawBroken(f"{operator} returned dtype {result.dtype} for operands of dtype {self.dtype}")
         shape = problem.result_shape(operator)

@@ -58,7 +58,16 @@ class Format:
 HALF = Format("cuda_fp16.h", "__half", "half", np.dtype(np.float16))
 BFLOAT = Format("cuda_bf16.h", "__nv_bfloat16", "bfloat16", np.dtype(ml_dtypes.bfloat16))
 
-UNARY = ["__hneg({a})", "__habs({a})", "hsqrt({a})", "hrcp({a})", "hceil({a})", "hfloor({a})", "htrunc({a})", "hrint({a})"]
+UNARY = [
+    "__hneg({a})",
+    "__habs({a})",
+    "hsqrt({a})",
+    "hrcp({a})",
+    "hceil({a})",
+    "hfloor({a})",
+    "htrunc({a})",
+    "hrint({a})",
+]
 FUNCTIONS = "hrsqrt hexp hexp2 hexp10 hlog hlog2 hlog10 hsin hcos htanh htanh_approx".split()
 BINARY = [
     *("{a} + {b}", "{a} - {b}", "{a} * {b}", "{a} / {b}"),
@@ -120,7 +129,7 @@ def source(f):
     def high(*expressions):
         return [f"__{n}_as_ushort(__high2{n}({on_pairs(e)}))" for e in expressions]
 
-    x, y, z = (f"const unsigned short* {array}" for array in ("x", "z", "c"))
+    x, y, z = (f"const unsigned short* {array}" for array in ("x", "z", "w"))
     out = "unsigned short* y"
     one, two = f"{f.name} {of(('a', 'x'))}, zero = 0.0f", f"{f.name} {of(('a', 'x'), ('b', 'z'))}, zero = 0.0f"
     functions = [*UNARY, *(f"{name}({{a}})" for name in FUNCTIONS)]
@@ -139,7 +148,7 @@ def source(f):
         ),
         kernel(
             *("fused", f"{x}, {y}, {z}, {out}"),
-            f"{f.name} {of(('a', 'x'), ('b', 'z'), ('c', 'c'))}; {pair} pa(b, a), pb(a, b), pc(c, c)",
+            f"{f.name} {of(('a', 'x'), ('b', 'z'), ('c', 'w'))}; {pair} pa(b, a), pb(a, b), pc(c, c)",
             bits(*fused) + high(*fused) + bits("__hcmadd(pa, pb, pc).x", "__hcmadd(pa, pb, pc).y"),
         ),
         kernel(
@@ -203,11 +212,30 @@ def call(compiler, f):
     return called
 
 
-def samples(f, count=60_000):
+def samples(f, count=40_000):
     """Pairs of values: all pairs of special ones, and random ones, many of them near one another."""
     rng = np.random.default_rng(5)
     infinity = f.infinity
-    special = np.array([0, 1, 2, 3, 0x3FF, 0x400, 0x3C00, 0x3C01, 0x3F80, 0x3F81, 0x80, 0x7F, infinity - 1, infinity, infinity + 1, NAN])
+    special = np.array(
+        [
+            0,
+            1,
+            2,
+            3,
+            0x3FF,
+            0x400,
+            0x3C00,
+            0x3C01,
+            0x3F80,
+            0x3F81,
+            0x80,
+            0x7F,
+            infinity - 1,
+            infinity,
+            infinity + 1,
+            NAN,
+        ]
+    )
     special = np.concatenate([special, special | 0x8000]).astype(np.uint16)
     x, y = np.meshgrid(special, special)
     a = rng.integers(0, 65536, count)
@@ -221,7 +249,9 @@ def assert_same(f, got, wanted, what=""):
     wanted = np.asarray(wanted, f.dtype)
     wanted = np.where(np.isnan(wanted), np.uint16(NAN), wanted.view(np.uint16))
     wrong = np.flatnonzero(got != wanted)
-    assert wrong.size == 0, f"{what}: {wrong.size} wrong, first at {wrong[0]}: {got[wrong[0]]:#06x} is not {wanted[wrong[0]]:#06x}"
+    assert wrong.size == 0, (
+        f"{what}: {wrong.size} wrong, first at {wrong[0]}: {got[wrong[0]]:#06x} is not {wanted[wrong[0]]:#06x}"
+    )
 
 
 # -- conversions -----------------------------------------------------------------------------------------
@@ -244,7 +274,7 @@ def test_float_to_narrow(call, f):
     edge = (values[-1] + f.beyond) / 2
     with np.errstate(over="ignore"):
         near = np.concatenate([values, middles, [edge, -edge, f.beyond, np.inf, -np.inf, -0.0]]).astype(np.float32)
-    random = np.random.default_rng(3).integers(0, 2**32, 100_000, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    random = np.random.default_rng(3).integers(0, 2**32, 50_000, dtype=np.uint64).astype(np.uint32).view(np.float32)
     x = np.concatenate([near, np.nextafter(near, np.float32(np.inf)), np.nextafter(near, np.float32(-np.inf)), random])
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         d = x.astype(np.float64) * (1 + np.random.default_rng(4).choice([0, 2.0**-52, -(2.0**-52)], x.size))
@@ -255,7 +285,7 @@ def test_float_to_narrow(call, f):
         assert_same(f, got[row], wanted, f"row {row}")
     assert np.array_equal(got[5], got[7])
     finite = np.flatnonzero(np.isfinite(x) & (np.abs(x) > 0))
-    chosen = np.random.default_rng(6).choice(finite, 6000, replace=False)
+    chosen = np.random.default_rng(6).choice(finite, 1500, replace=False)
     for i in chosen:
         assert got[5][i] == f.rounded(float(d[i]), "rn"), d[i]
         for row, mode in enumerate(MODES):
@@ -270,12 +300,12 @@ def test_integers(call, f, name):
     info = np.iinfo(INTEGERS[name])
     rng = np.random.default_rng(8)
     near = [int(v) for v in f.values if v == int(v) and info.min <= v <= info.max]
-    chosen = [near[i] for i in rng.integers(0, len(near), 600)]
+    chosen = [near[i] for i in rng.integers(0, len(near), 200)]
     integers = {info.min, info.max, 0, 1, info.max - 1, info.max // 2, 65519, 65520, 65521, 65504}
     for a, b in zip(chosen, chosen[1:], strict=False):
         integers |= {a, a - 1, a + 1, (a + b) // 2}
     for a, b in zip(near, near[1:], strict=False):
-        if len(integers) < 2500:
+        if len(integers) < 1200:
             integers |= {(a + b) // 2, (a + b) // 2 + 1, (a + b) // 2 - 1}
     x = np.array(sorted(v for v in integers if info.min <= v <= info.max), INTEGERS[name])
     got = call(f"from_{name}", x, rows=5)
@@ -287,10 +317,12 @@ def test_integers(call, f, name):
     with np.errstate(invalid="ignore"):
         values = ALL.view(f.dtype).astype(np.float64)
     nan = np.isnan(values)
+    beyond = float(info.max + 1)  # a power of two, where info.max itself may be no float64
     for row, whole in enumerate((np.rint, np.trunc, np.ceil, np.floor, np.trunc)):
-        clipped = [min(max(v, info.min), info.max) if math.isfinite(v) else (info.max if v > 0 else info.min) for v in (
-            int(v) if math.isfinite(v) else v for v in whole(np.where(nan, 0, values)).tolist())]
-        wanted = np.array(clipped, INTEGERS[name])
+        exact = whole(np.where(nan, 0, values))
+        inside = (exact > info.min) & (exact < beyond)
+        wanted = np.where(inside, exact, 0).astype(INTEGERS[name])
+        wanted[exact >= beyond], wanted[exact <= info.min] = info.max, info.min
         # A NaN gives 0, in 64 bits the highest bit.
         wanted[nan] = 0 if info.bits < 64 else np.array(1 << 63, np.uint64).astype(INTEGERS[name])
         assert np.array_equal(got[row], wanted), (name, row)
@@ -304,7 +336,16 @@ def test_functions_of_one(call, f):
     x = ALL.view(f.dtype)
     with np.errstate(all="ignore"):
         wide = x.astype(np.float32)
-        exact = [None, None, np.sqrt(wide), np.float32(1) / wide, np.ceil(wide), np.floor(wide), np.trunc(wide), np.rint(wide)]
+        exact = [
+            None,
+            None,
+            np.sqrt(wide),
+            np.float32(1) / wide,
+            np.ceil(wide),
+            np.floor(wide),
+            np.trunc(wide),
+            np.rint(wide),
+        ]
         assert np.array_equal(got[0], ALL ^ 0x8000)
         assert np.array_equal(got[1], ALL & 0x7FFF)
         for row in range(2, len(UNARY)):
@@ -405,22 +446,34 @@ def test_assignments_and_steps(call, f):
 
 
 def fused_samples(f):
-    """Random ones, and sums that lie so near the midpoint of two values that a second rounding goes the wrong way."""
+    """Random operands, and such that a second rounding would go the wrong way: a b + c just beside a midpoint.
+
+    Either c is a value and a b almost half a unit in its last place, or a b is a midpoint and c is tiny.
+    """
     rng = np.random.default_rng(11)
     fraction_bits = {"half": 10, "bfloat16": 7}[f.function]
-    one = int(np.array(1, f.dtype).view(np.uint16))
-    a, b = samples(f, 4000)
-    c = np.concatenate([b[:2000], rng.integers(0, 65536, a.size - 2000).astype(np.uint16)])
-    n = 4000
-    # c + a b with a b = half a unit in the last place of c, times (1 + e)(1 - e') with tiny e: a sticky bit far below.
-    exponent = rng.integers(-4, 8, n)
-    c2 = one + (exponent << fraction_bits) + rng.integers(0, 1 << fraction_bits, n)
-    # exponent of a: that of half a unit of c
-    a2 = one + ((exponent - fraction_bits - 1) << fraction_bits) + rng.integers(0, 3, n)
-    b2 = one + rng.integers(-3, 3, n)
-    signs = rng.integers(0, 2, (3, n)) << 15
-    a2, b2, c2 = (part | sign for part, sign in zip((a2, b2, c2), signs, strict=True))
-    return (np.concatenate([old, new.astype(np.uint16)]) for old, new in ((a, a2), (b, b2), (c, c2)))
+    n = 1000
+    a, b = (part[-n:] for part in samples(f))
+    parts = [(a, b, rng.integers(0, 65536, n).astype(np.uint16))]
+
+    unit = 2.0 ** -(fraction_bits + 1)
+    near_one = 1 + rng.integers(-3, 4, (2, n)) * 2 * unit
+    c = 1 + rng.integers(0, 2**fraction_bits, n) * 2 * unit
+    parts.append((unit * near_one[0], near_one[1], c))
+
+    first, second = (rng.integers(1, 2**6, 40 * n) | 1 for _ in range(2))
+    odd = (first * second) >> (fraction_bits + 1) == 1
+    first, second = first[odd][:n], second[odd][:n]
+    parts.append(
+        (first * 2.0 ** rng.integers(-2, 2, first.size), second * 1.0, 2.0 ** rng.integers(-24, -18, first.size))
+    )
+
+    for k in (1, 2):
+        signs = [rng.choice([-1, 1], part.size) for part in parts[k]]
+        parts[k] = tuple(
+            (part * sign).astype(f.dtype).view(np.uint16) for part, sign in zip(parts[k], signs, strict=True)
+        )
+    return (np.concatenate(column) for column in zip(*parts, strict=True))
 
 
 def test_fused_multiply_add(call, f):
@@ -496,7 +549,12 @@ __global__ void layout(int* ok, const unsigned* words, float* f, const Mixed m, 
 
 
 def test_layout_and_pairs(compiler):
-    mixed = {"names": list("hpbq"), "formats": ["f2", ("f2", 2), "u2", ("u2", 2)], "offsets": [0, 4, 8, 12], "itemsize": 16}
+    mixed = {
+        "names": list("hpbq"),
+        "formats": ["f2", ("f2", 2), "u2", ("u2", 2)],
+        "offsets": [0, 4, 8, 12],
+        "itemsize": 16,
+    }
     struct = np.zeros((), np.dtype(mixed))
     struct["p"] = (1.5, 2.5)
     struct["b"] = np.array(6.5, ml_dtypes.bfloat16).view(np.uint16)
@@ -507,5 +565,4 @@ def test_layout_and_pairs(compiler):
     assert ok.tolist() == [1, 1, 16]
     wanted = [20, 21, 0.5, 0.25, 6.5, 4, 3, 5, 0.5, 20, 2.5, 20, 21, 21, 9, 21, 12, 6.5, 14, 15, 65504, np.inf, 2.0**-24, 0,
               2, 16384, 0.5, -2, 1, 0.5, 127, 0]  # fmt: skip
-    wanted[10] = 21
     assert f.tolist() == wanted
