@@ -53,7 +53,7 @@ def test_the_explanation_names_one_element_and_both_values(check, fault):
     ran = checked(check, fault)
     first, *_ = ran.counterexample("index-sum")["explanation"]
     name = "dX" if fault == "dropped remainder" else "Y"
-    assert first.startswith(f"{name}[0,0,0,") or first.startswith(f"{name}[")
+    assert first.startswith(f"{name}[")
     assert ", but the index sum gives " in first
     assert first in ran.out
 

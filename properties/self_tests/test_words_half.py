@@ -6,6 +6,7 @@ asks for. Arithmetic is compared with NumPy's float16 and ml_dtypes' bfloat16; f
 
 import bisect
 import importlib.util
+import itertools
 import math
 import shutil
 from fractions import Fraction
@@ -68,7 +69,7 @@ UNARY = [
     "htrunc({a})",
     "hrint({a})",
 ]
-FUNCTIONS = "hrsqrt hexp hexp2 hexp10 hlog hlog2 hlog10 hsin hcos htanh htanh_approx".split()
+FUNCTIONS = ["hrsqrt", "hexp", "hexp2", "hexp10", "hlog", "hlog2", "hlog10", "hsin", "hcos", "htanh", "htanh_approx"]
 BINARY = [
     *("{a} + {b}", "{a} - {b}", "{a} * {b}", "{a} / {b}"),
     *("__hadd({a}, {b})", "__hsub({a}, {b})", "__hmul({a}, {b})", "__hdiv({a}, {b})"),
@@ -76,7 +77,7 @@ BINARY = [
 ]
 SATURATED = ["__hadd_sat({a}, {b})", "__hsub_sat({a}, {b})", "__hmul_sat({a}, {b})"]
 EXTREMES = ["__hmax({a}, {b})", "__hmin({a}, {b})", "__hmax_nan({a}, {b})", "__hmin_nan({a}, {b})"]
-COMPARISONS = "eq ne lt le gt ge equ neu ltu leu gtu geu".split()
+COMPARISONS = ["eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu", "leu", "gtu", "geu"]
 INTEGERS = {"short": "int16", "ushort": "uint16", "int": "int32", "uint": "uint32", "ll": "int64", "ull": "uint64"}
 C_TYPES = {
     "int16": "short", "uint16": "unsigned short", "int32": "int", "uint32": "unsigned",
@@ -249,9 +250,8 @@ def assert_same(f, got, wanted, what=""):
     wanted = np.asarray(wanted, f.dtype)
     wanted = np.where(np.isnan(wanted), np.uint16(NAN), wanted.view(np.uint16))
     wrong = np.flatnonzero(got != wanted)
-    assert wrong.size == 0, (
-        f"{what}: {wrong.size} wrong, first at {wrong[0]}: {got[wrong[0]]:#06x} is not {wanted[wrong[0]]:#06x}"
-    )
+    first = f"first at {wrong[0]}: {got[wrong[0]]:#06x} is not {wanted[wrong[0]]:#06x}" if wrong.size else ""
+    assert wrong.size == 0, f"{what}: {wrong.size} wrong, {first}"
 
 
 # -- conversions -----------------------------------------------------------------------------------------
@@ -302,9 +302,9 @@ def test_integers(call, f, name):
     near = [int(v) for v in f.values if v == int(v) and info.min <= v <= info.max]
     chosen = [near[i] for i in rng.integers(0, len(near), 200)]
     integers = {info.min, info.max, 0, 1, info.max - 1, info.max // 2, 65519, 65520, 65521, 65504}
-    for a, b in zip(chosen, chosen[1:], strict=False):
+    for a, b in itertools.pairwise(chosen):
         integers |= {a, a - 1, a + 1, (a + b) // 2}
-    for a, b in zip(near, near[1:], strict=False):
+    for a, b in itertools.pairwise(near):
         if len(integers) < 1200:
             integers |= {(a + b) // 2, (a + b) // 2 + 1, (a + b) // 2 - 1}
     x = np.array(sorted(v for v in integers if info.min <= v <= info.max), INTEGERS[name])
@@ -336,16 +336,8 @@ def test_functions_of_one(call, f):
     x = ALL.view(f.dtype)
     with np.errstate(all="ignore"):
         wide = x.astype(np.float32)
-        exact = [
-            None,
-            None,
-            np.sqrt(wide),
-            np.float32(1) / wide,
-            np.ceil(wide),
-            np.floor(wide),
-            np.trunc(wide),
-            np.rint(wide),
-        ]
+        exact = [None, None, np.sqrt(wide), np.float32(1) / wide]
+        exact += [np.ceil(wide), np.floor(wide), np.trunc(wide), np.rint(wide)]
         assert np.array_equal(got[0], ALL ^ 0x8000)
         assert np.array_equal(got[1], ALL & 0x7FFF)
         for row in range(2, len(UNARY)):
@@ -470,9 +462,8 @@ def fused_samples(f):
 
     for k in (1, 2):
         signs = [rng.choice([-1, 1], part.size) for part in parts[k]]
-        parts[k] = tuple(
-            (part * sign).astype(f.dtype).view(np.uint16) for part, sign in zip(parts[k], signs, strict=True)
-        )
+        signed = (part * sign for part, sign in zip(parts[k], signs, strict=True))
+        parts[k] = tuple(part.astype(f.dtype).view(np.uint16) for part in signed)
     return (np.concatenate(column) for column in zip(*parts, strict=True))
 
 
@@ -537,11 +528,13 @@ __global__ void layout(int* ok, const unsigned* words, float* f, const Mixed m, 
     float2 bs = __bfloat1622float2(__floats2bfloat162_rn(10.0f, 11.0f));
     f[15] = bs.x + bs.y, f[16] = __low2bfloat16(__halves2bfloat162(12, 13)), f[17] = __bfloat162bfloat162(m.b).y;
     f[18] = __high2bfloat16(__float2bfloat162_rn(14.0f)), f[19] = make_bfloat162(m.b, 15.0f).y;
-    f[20] = CUDART_MAX_NORMAL_FP16, f[21] = CUDART_INF_BF16, f[22] = CUDART_MIN_DENORM_FP16, f[23] = -CUDART_NEG_ZERO_BF16;
+    f[20] = CUDART_MAX_NORMAL_FP16, f[21] = CUDART_INF_BF16, f[22] = CUDART_MIN_DENORM_FP16;
+    f[23] = -CUDART_NEG_ZERO_BF16;
     __half_raw raw;
     raw.x = 0x4000;
     half from_raw = raw;
-    f[24] = from_raw, f[25] = __half_raw(from_raw).x, f[26] = __ldg(&scalar), f[27] = int(half(-2.75f)), f[28] = half(true);
+    f[24] = from_raw, f[25] = __half_raw(from_raw).x, f[26] = __ldg(&scalar), f[27] = int(half(-2.75f));
+    f[28] = half(true);
     double d = scalar;
     f[29] = d, f[30] = __half2char_rz(half(300.0f)), f[31] = __half2uchar_rz(half(-3.0f));
 }
@@ -549,12 +542,8 @@ __global__ void layout(int* ok, const unsigned* words, float* f, const Mixed m, 
 
 
 def test_layout_and_pairs(compiler):
-    mixed = {
-        "names": list("hpbq"),
-        "formats": ["f2", ("f2", 2), "u2", ("u2", 2)],
-        "offsets": [0, 4, 8, 12],
-        "itemsize": 16,
-    }
+    offsets = {"offsets": [0, 4, 8, 12], "itemsize": 16}
+    mixed = {"names": list("hpbq"), "formats": ["f2", ("f2", 2), "u2", ("u2", 2)], **offsets}
     struct = np.zeros((), np.dtype(mixed))
     struct["p"] = (1.5, 2.5)
     struct["b"] = np.array(6.5, ml_dtypes.bfloat16).view(np.uint16)
@@ -563,6 +552,8 @@ def test_layout_and_pairs(compiler):
     words = np.array([20, 21], np.float16).view(np.uint32)
     RawModule(code=LAYOUT).get_function("layout")((1,), (1,), (ok, words, f, struct, np.float16(0.5)))
     assert ok.tolist() == [1, 1, 16]
-    wanted = [20, 21, 0.5, 0.25, 6.5, 4, 3, 5, 0.5, 20, 2.5, 20, 21, 21, 9, 21, 12, 6.5, 14, 15, 65504, np.inf, 2.0**-24, 0,
-              2, 16384, 0.5, -2, 1, 0.5, 127, 0]  # fmt: skip
+    wanted = [
+        *(20, 21, 0.5, 0.25, 6.5, 4, 3, 5, 0.5, 20, 2.5, 20, 21, 21, 9),
+        *(21, 12, 6.5, 14, 15, 65504, np.inf, 2.0**-24, 0, 2, 16384, 0.5, -2, 1, 0.5, 127, 0),
+    ]
     assert f.tolist() == wanted

@@ -15,7 +15,8 @@ import numpy as np
 
 from refconv_cuda.simulator import abi, build, findings, memory, schedule, symbols
 from refconv_cuda.simulator.arguments import Slot, arrange
-from refconv_cuda.simulator.preprocessor import preprocessed, relevant_options
+from refconv_cuda.simulator.preprocessor import by_file, preprocessed, relevant_options
+from refconv_cuda.simulator.refused import refuse
 from refconv_cuda.simulator.translation_unit import MOST_DYNAMIC_SHARED, Declaration, declarations, translation_unit
 
 # CUDA's limits, the same on every architecture since 3.0.
@@ -75,7 +76,10 @@ class RawModule:
 
     @functools.cached_property
     def _text(self) -> str:
-        return preprocessed(self.code, self._file, self._options, self._folder)
+        text = preprocessed(self.code, self._file, self._options, self._folder)
+        for file, code in by_file(text).items():
+            refuse(code, file)
+        return text
 
     @functools.cached_property
     def declared(self) -> dict[str, Declaration]:

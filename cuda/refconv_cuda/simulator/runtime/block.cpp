@@ -55,7 +55,9 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
             finding->kind = kInterrupted;
             finding->thread = index(current_);
         }
-        if (finding->kind != kNone || live_ == 0 || !open_barrier()) return;
+        if (finding->kind != kNone || live_ == 0) return;
+        if (release_converging()) continue;
+        if (!open_barrier()) return;
         shadow::next_phase();
         fill_queue();
     }
@@ -230,13 +232,36 @@ void Block::set_waiting(Kind kind, int waiting, int other) {
 
 // -- waiting for lanes of the warp ---------------------------------------------------------------------------
 
-unsigned Block::active_lanes() const {
-    int first = current_ / kWarpSize * kWarpSize;
-    unsigned lanes = 0;
-    for (int lane = 0; lane < kWarpSize && first + lane < count_; ++lane) {
-        if (thread_[first + lane].state != kLeft) lanes |= 1u << lane;
+unsigned Block::active_lanes(const void* place) {
+    Thread& self = thread_[current_];
+    self.state = kConverging;
+    self.value = reinterpret_cast<uint64_t>(place);
+    self.place = {"", 0};
+    hand_over();
+    return self.mask;
+}
+
+// Called when nobody can go on: lanes that wait to see who comes to their place have seen it.
+bool Block::release_converging() {
+    bool any = false;
+    for (int i = 0; i < count_; ++i) {
+        if (thread_[i].state != kConverging) continue;
+        any = true;
+        unsigned lanes = 0;
+        int first = i / kWarpSize * kWarpSize;
+        for (int lane = 0; lane < kWarpSize && first + lane < count_; ++lane) {
+            const Thread& other = thread_[first + lane];
+            if (other.state == kConverging && other.value == thread_[i].value) lanes |= 1u << lane;
+        }
+        thread_[i].mask = lanes;
     }
-    return lanes;
+    if (!any) return false;
+    head_ = queued_ = 0;
+    arrange(turns_, count_, order_ == kWarps ? int32_t(kInOrder) : order_, *random_);
+    for (int i = 0; i < count_; ++i) {
+        if (thread_[turns_[i]].state == kConverging) push(turns_[i]);
+    }
+    return true;
 }
 
 // Whether all lanes but `lane` wait in the same collective. A lane that has left, or waits elsewhere in the warp, will

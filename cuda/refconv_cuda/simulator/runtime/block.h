@@ -22,7 +22,7 @@ struct Place {
     int line;
 };
 
-enum State : uint8_t { kFresh, kReady, kAtBarrier, kInCollective, kLeft };
+enum State : uint8_t { kFresh, kReady, kAtBarrier, kInCollective, kConverging, kLeft };
 
 // What a switch and a barrier need comes first and fits one line of the cache.
 struct alignas(64) Thread {
@@ -60,8 +60,9 @@ class Block {
     void atomic_turn();
     // Lets another thread go on here and now, chosen at random.
     void preempt();
-    // Lanes of the current warp that exist and have not left.
-    unsigned active_lanes() const;
+    // Lanes of the current warp that come to this same place before they must wait anywhere else. Hardware promises
+    // less: whoever happens to be there.
+    unsigned active_lanes(const void* place);
     // Abandons the block; `run` returns. Also from a signal handler.
     [[noreturn]] void abandon();
     [[noreturn]] void report(Kind, Place);
@@ -86,6 +87,7 @@ class Block {
     void leave(void** save);  // switches to `run`
     void become_current();
 
+    bool release_converging();
     bool open_barrier();  // all wait: true if it was for one barrier; else the finding says what is wrong
     void set_waiting(Kind, int waiting, int other);
     bool lanes_are_there(int first, unsigned lanes, int lane);

@@ -22,7 +22,7 @@ void refconv_syncwarp(unsigned mask, const char* file, int line) {
     the_block.collective(mask, refconv::kSyncWarp, 0, nullptr, {file, line});
 }
 
-unsigned refconv_active_lanes() { return the_block.active_lanes(); }
+unsigned refconv_active_lanes() { return the_block.active_lanes(__builtin_return_address(0)); }
 
 void refconv_undefined_lane(int lane, const char* file, int line) {
     the_block.finding().address = static_cast<uintptr_t>(lane);
