@@ -52,7 +52,7 @@ PLAIN_SEEDS = (0, 1, 2, 4, 6)
 CHECKED_SEEDS = (0, 1, 2, 3, 4, 5, 7)
 NO_CUPY = cuda.unavailable()
 WAYS = (
-    pytest.param("cupy", marks=[pytest.mark.skip(reason=NO_CUPY)] if NO_CUPY else []),
+    *([] if NO_CUPY else ["cupy"]),
     "cupy-shaped",
     *(f"plain-{seed}" for seed in PLAIN_SEEDS),
     *(f"checked-{seed}" for seed in CHECKED_SEEDS),
@@ -173,6 +173,11 @@ def assert_within(got, expected, bound):
     """|got - expected| <= bound, element by element; a NaN is not."""
     excess = np.abs(np.asarray(got, np.float64) - expected) <= bound
     assert excess.all(), f"{np.count_nonzero(~excess)} of {excess.size} are too far off: {got} for {expected}"
+
+
+@pytest.mark.skipif(bool(NO_CUPY), reason=str(NO_CUPY))
+def test_the_kernels_run_on_a_gpu_too():
+    assert "cupy" in WAYS
 
 
 def test_every_kernel_file_has_a_test():

@@ -17,14 +17,17 @@ RUNTIME = Path(__file__).parent / "runtime"
 MOST_DYNAMIC_SHARED = 227 * 1024  # bytes, as on sm_90; runtime/shared_memory.h has the same
 
 _PARENTHESES = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
+_QUALIFIER = (
+    rf"(?:extern\s*\"C\"|\bstatic\b|\binline\b|__launch_bounds__\s*{_PARENTHESES}"
+    rf"|__attribute__\s*{_PARENTHESES}|__noinline__|__forceinline__)"
+)
 _TOKEN = re.compile(
     r"(?P<string>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')"
     r"|(?P<marker>^#[^\n]*$)"
     r"|\bnamespace\s+(?P<namespace>[\w:]*)\s*\{"
     r"|(?P<template>\btemplate\s*<[^;{}()]*>\s*)?"
-    r"(?:(?:extern\s*\"C\"|static|inline)\s+)*"
-    rf"\b__global__\s+(?:(?:static|inline)\s+)*(?:__launch_bounds__\s*{_PARENTHESES}\s*)?"
-    rf"void\s+(?:__launch_bounds__\s*{_PARENTHESES}\s*)?"
+    rf"(?:{_QUALIFIER}\s*)*"
+    rf"\b__global__\s+(?:{_QUALIFIER}\s*)*void\s+(?:{_QUALIFIER}\s*)*"
     rf"(?P<name>\w+)\s*(?P<parameters>{_PARENTHESES})"
     r"|(?P<brace>[{}])",
     re.MULTILINE,

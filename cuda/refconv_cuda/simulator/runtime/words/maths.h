@@ -141,6 +141,7 @@ float y0f(float) noexcept;
 double y1(double) noexcept;
 float y1f(float) noexcept;
 }
+inline float pow(float x, int y) { return powf(x, static_cast<float>(y)); }  // NVRTC has it so; C++ says double
 inline float fma(float x, float y, float z) { return fmaf(x, y, z); }
 inline float frexp(float x, int* exponent) { return frexpf(x, exponent); }
 inline float ldexp(float x, int exponent) { return ldexpf(x, exponent); }
