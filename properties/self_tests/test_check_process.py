@@ -271,7 +271,5 @@ def test_a_path_with_spaces_and_quotes_comes_back_quoted(refconv, tmp_path):
 
 
 def test_a_relative_path_and_its_neighbours_are_found(refconv):
-    ran = refconv("check", "--impl", "planted/right.py:Conv", *BRIEF, cwd=PLANTED.parent)
-    assert ran.status == 0
-    ran = refconv("check", "--impl", "right:Conv", *BRIEF, cwd=PLANTED)  # as a module, from where it lies
+    ran = refconv("check", "--impl", "planted/only_forward.py:Conv", *BRIEF, cwd=PLANTED.parent)
     assert ran.status == 0

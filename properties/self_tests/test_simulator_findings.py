@@ -649,8 +649,10 @@ def test_a_signal_to_another_thread_does_not_end_the_launch(kernel):
         thread.start()
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         thread.join(5)
+        in_time = not thread.is_alive()
         go[0] = 0  # so that the thread ends in any case
         thread.join()
+    assert in_time
     assert arrived == [signal.SIGALRM]
     assert ended == [True]
 

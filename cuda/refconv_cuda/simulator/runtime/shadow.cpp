@@ -133,7 +133,9 @@ struct Now {
 };
 
 void check_against(const Now& now, const Stamp& other, uint16_t other_thread, Access other_access) {
-    if (other.phase < fast.launch_first_phase || (now.access == kAtomic && other.is_atomic())) return;
+    // Shared memory begins anew with every block, and all memory with every launch.
+    uint32_t since = now.area->shared ? fast.block_first_phase : fast.launch_first_phase;
+    if (other.phase < since || (now.access == kAtomic && other.is_atomic())) return;
     if (!ordered(other, other_thread)) {
         report_race(now.address, now.size, now.access, now.pc, now.area, other, other_thread, other_access);
     }
