@@ -122,13 +122,13 @@ class Subject:
         if not isinstance(result, np.ndarray):
             kind = f"{type(result).__module__}.{type(result).__name__}".removeprefix("builtins.")
             raise LawBroken(f"{operator} returned {kind}, not a NumPy array")
-        result = np.asarray(result)  # of a masked array and the like, what it holds
-        if result.dtype != self.dtype:
-            raise LawBroken(f"{operator} returned dtype {result.dtype} for operands of dtype {self.dtype}")
+        array: Array = np.asarray(result)  # of a masked array and the like, what it holds
+        if array.dtype != self.dtype:
+            raise LawBroken(f"{operator} returned dtype {array.dtype} for operands of dtype {self.dtype}")
         shape = problem.result_shape(operator)
-        if not any_shape and result.shape != shape:
-            raise LawBroken(f"{operator} returned shape {result.shape}, but {RESULTS[operator]} has shape {shape}")
-        return result
+        if not any_shape and array.shape != shape:
+            raise LawBroken(f"{operator} returned shape {array.shape}, but {RESULTS[operator]} has shape {shape}")
+        return array
 
 
 @contextmanager

@@ -66,7 +66,8 @@ __global__ void reductions(const int* x, unsigned* y, unsigned mask) {
     y[i] = __reduce_add_sync(mask, x[i]), y[32 + i] = __reduce_add_sync(mask, u);
     y[64 + i] = __reduce_min_sync(mask, x[i]), y[96 + i] = __reduce_min_sync(mask, u);
     y[128 + i] = __reduce_max_sync(mask, x[i]), y[160 + i] = __reduce_max_sync(mask, u);
-    y[192 + i] = __reduce_and_sync(mask, u), y[224 + i] = __reduce_or_sync(mask, u), y[256 + i] = __reduce_xor_sync(mask, u);
+    y[192 + i] = __reduce_and_sync(mask, u), y[224 + i] = __reduce_or_sync(mask, u);
+    y[256 + i] = __reduce_xor_sync(mask, u);
 }
 
 // Each half of a warp shuffles for itself, in different branches.
@@ -120,8 +121,8 @@ __global__ void faults(int how, int* y) {
 """
 TYPES = {
     "int": "int32", "unsigned": "uint32", "long": "int64", "unsigned long": "uint64", "long long": "int64",
-    "unsigned long long": "uint64", "float": "float32", "double": "float64", "__half": "float16", "__nv_bfloat16": "uint16",
-    "__half2": "uint32", "__nv_bfloat162": "uint32",
+    "unsigned long long": "uint64", "float": "float32", "double": "float64", "__half": "float16",
+    "__nv_bfloat16": "uint16", "__half2": "uint32", "__nv_bfloat162": "uint32",
 }  # fmt: skip
 MATCHED = ("int", "unsigned", "long", "unsigned long", "long long", "unsigned long long", "float", "double")
 SCHEDULES = st.builds(Schedule.from_seed, st.integers(0, 30))

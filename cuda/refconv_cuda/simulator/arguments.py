@@ -8,7 +8,7 @@ bytes reads half of them, so it is refused.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +114,7 @@ def arrange(kernel: str, slots: Sequence[Slot], values: Sequence[object], *, che
         offsets.append(len(packed))
         if slot.kind != "p":
             data = _bytes(slot, value)
+            pointees += _pointed_to(slot, data) if slot.kind == "V" else ()
         elif value is None:
             data = bytes(8)
         else:
@@ -135,6 +136,15 @@ def arrange(kernel: str, slots: Sequence[Slot], values: Sequence[object], *, che
         ctypes.memmove(base, bytes(packed), len(packed))
     pointers = (ctypes.c_void_p * max(1, len(values)))(*(base + offset for offset in offsets))
     return Arguments(pointers, tuple(pointees), tuple(copies), buffer)
+
+
+def _pointed_to(slot: Slot, data: bytes) -> Iterator[Pointee]:
+    """The arrays that the pointers in a struct point to, so that the checker knows them."""
+    for i in range(0, len(data) - 7, 8):
+        array = memory.array_at(int.from_bytes(data[i : i + 8], "little"))
+        fence = memory.fence_of(array) if array is not None else None
+        if array is not None and fence is not None:
+            yield Pointee(slot.text, array, fence, read_only=False)
 
 
 def _device_array(slot: Slot, value: object, in_device: dict[int, Array]) -> Array:

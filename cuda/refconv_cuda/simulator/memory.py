@@ -127,19 +127,36 @@ class _Owner:
             "typestr": dtype.str,
             "version": 3,
         }
-        weakref.finalize(self, _pool.give_back, fence).atexit = False
+        _live[fence.begin] = weakref.ref(self)
+        weakref.finalize(self, _release, fence).atexit = False
 
 
 _pool = _Pool()
+_live: dict[int, weakref.ref[_Owner]] = {}  # by address
 
 
-def empty(shape: tuple[int, ...], dtype: npt.DTypeLike, *, alignment: int | None = None) -> Array:
+def _release(fence: Fence) -> None:
+    _live.pop(fence.begin, None)
+    _pool.give_back(fence)
+
+
+def array_at(address: int) -> Array | None:
+    """The array of device memory that holds an address, if there is one."""
+    for begin, reference in list(_live.items()):
+        owner = reference()
+        if owner is not None and begin <= address < owner.fence.end:
+            return np.asarray(owner)
+    return None
+
+
+def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike, *, alignment: int | None = None) -> Array:
     """An array of device memory that holds poison.
 
     alignment: of its first byte. The default, the dtype's own, lets no byte lie between array and fence; a kernel
     that loads vectors wants theirs. Raises ``MemoryError``.
     """
     dtype = np.dtype(dtype)
+    shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     size = math.prod(shape) * dtype.itemsize
     fence = _pool.take(max(1, -(-size // PAGE)))
     now = schedule.current()

@@ -35,6 +35,9 @@ _TOKEN = re.compile(
 _DYNAMIC_SHARED = re.compile(r"\bextern(\s+)__shared__(?P<rest>[^;\[]*?\b(?P<name>\w+)\s*\[\s*\])")
 
 
+_STATIC_SHARED = re.compile(r"\bstatic(\s+)__shared__")  # which it is without being told
+
+
 @dataclass(frozen=True)
 class Declaration:
     """A kernel as the source declares it. name: with its namespaces, ``house::kernel``."""
@@ -75,6 +78,7 @@ def translation_unit(text: str, names: tuple[str, ...]) -> str:
     dynamic = sorted({match["name"] for match in _DYNAMIC_SHARED.finditer(text)})
     kernels = "".join(f"    REFCONV_KERNEL({_quoted(name)}, {name}),\n" for name in names)
     adapted = with_own_headers(_DYNAMIC_SHARED.sub(r"extern\1__dynamic_shared__\g<rest>", text))
+    adapted = _STATIC_SHARED.sub(r"\1__shared__", adapted)
     return (
         f"#include {_quoted(str(RUNTIME / 'cuda_words.h'))}\n"
         f"{adapted}\n"

@@ -285,6 +285,9 @@ void end_launch() {
         if (areas[i].region != kModuleRegion) free(areas[i].cells);
     }
     area_count = 0;
+    // What is said of the module's variables outlives the launch, but not what lies in `bytes`.
+    size_t module_words = (image.data_end - image.data_begin + 3) / 4;
+    if (bytes.count && module_cells) memset(module_cells, 0, module_words * sizeof(Cell));
     bytes.free();
     fences.free();
     block_starts.free();
