@@ -7,7 +7,7 @@ import pytest
 import refconv as package
 from refconv.problem import Problem
 
-SMALL = ("--dtype", "float32", "--examples", "60", "--seed", "3")
+SMALL = ("--dtype", "float32", "--examples", "40", "--seed", "3")
 
 # Each planted fault, the laws that must see it, and the most multiplications of the problem that is left of it.
 # A slice of the kernel is 8 terms long, so that a fault between slices needs 9.
@@ -75,7 +75,7 @@ def test_the_printed_command_shows_the_same_again(check, refconv, fault):
 
 
 def test_the_kernel_with_both_barriers_holds(check):
-    ran = check("missing_barrier.py:WithBoth", *SMALL, "--jobs", "2")
+    ran = check("missing_barrier.py:WithBoth", "--examples", "15", "--jobs", "2")
     assert ran.status == 0
     assert set(ran.verdicts.values()) == {"held", "skipped"}
     assert ran.verdicts["schedule"] == "held"
@@ -83,7 +83,7 @@ def test_the_kernel_with_both_barriers_holds(check):
 
 
 def test_an_independent_right_one_holds(check):
-    ran = check("right.py:Conv", "--examples", "25", "--jobs", "2")
+    ran = check("right.py:Conv", "--examples", "15", "--jobs", "2")
     assert ran.status == 0
     assert "held: all " in ran.out
     assert "BROKEN" not in ran.out

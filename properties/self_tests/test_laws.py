@@ -92,7 +92,7 @@ def test_no_false_alarm_of_our_kernels_with_twenty_seeds(monkeypatch):
     monkeypatch.setattr(search, "CASES", {})
     alarms = []
     for seed in range(100, 120):
-        for law in list(LAWS)[seed % 2 :: 2]:
+        for law in list(LAWS)[seed % 4 :: 4]:
             found = outcome(law, kernels, seed=seed, examples=4, device="simulator")
             if found.verdict == "broken":
                 alarms.append((law, seed, found.counterexample))

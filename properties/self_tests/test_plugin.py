@@ -10,7 +10,7 @@ import pytest
 PLANTED = Path(__file__).parent / "planted"
 SUITE = ("--pyargs", "refconv_properties", "-p", "no:cacheprovider")
 LAWS = ("index-sum", "adjoint", "output-size", "batch")
-BRIEF = ("--conv-dtype", "float32", "--conv-examples", "30", "--conv-seed", "2")
+BRIEF = ("--conv-dtype", "float32", "--conv-examples", "20", "--conv-seed", "2")
 BRIEF += tuple(word for law in LAWS for word in ("--conv-law", law))
 
 
@@ -72,7 +72,7 @@ def test_one_engine_for_both(tmp_path, check):
     spec = f"{PLANTED}/dropped_remainder.py:Conv"
     run_pytest(tmp_path, *SUITE, "--impl", spec, *BRIEF, "--conv-json", str(report))
     laws = tuple(word for law in LAWS for word in ("--law", law))
-    ran = check("dropped_remainder.py:Conv", "--dtype", "float32", "--examples", "30", "--seed", "2", *laws)
+    ran = check("dropped_remainder.py:Conv", "--dtype", "float32", "--examples", "20", "--seed", "2", *laws)
     [run] = json.loads(report.read_text())["runs"]
     by_pytest = {entry["law"]: (entry["verdict"], entry["counterexample"]) for entry in run["laws"]}
     assert by_pytest == {law: (entry["verdict"], entry["counterexample"]) for law, entry in ran.laws.items()}

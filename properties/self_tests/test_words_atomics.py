@@ -61,10 +61,11 @@ __global__ void vectors(float2* y, float4* z, __half2* h, __nv_bfloat162* b) {
     atomicAdd(b, __floats2bfloat162_rn(1.0f, 2.0f));
 }
 __global__ void converted(unsigned* u, float* f, double* d, unsigned long long* l) {
-    atomicAdd(u, 1), atomicSub(u, 1L), atomicMax(u, 7), atomicAdd(f, 1), atomicAdd(f, 0.5), atomicAdd(d, 1), atomicAdd(l, 1);
+    atomicAdd(u, 1), atomicSub(u, 1L), atomicMax(u, 7), atomicAdd(f, 1), atomicAdd(f, 0.5);
+    atomicAdd(d, 1), atomicAdd(l, 1);
 }
 
-// A lock that every thread takes, and a count that it protects. Threads that spin must let the others go on.
+// A lock that every thread takes, and a count that it protects. Threads that spin must let others go on.
 __global__ void locked(int* lock, int* count) {
     bool done = false;
     while (!done) {
@@ -137,7 +138,13 @@ OPERATIONS = {
 }
 CASES = [(name, type_) for name, (_, types) in OPERATIONS.items() for type_ in types]
 SWAPPED = ("int", "unsigned", "unsigned long long", "unsigned short")
-SUMMED = {"int": np.int32, "float": np.float32, "double": np.float64, "__half": np.float16, "__nv_bfloat16": ml_dtypes.bfloat16}
+SUMMED = {
+    "int": np.int32,
+    "float": np.float32,
+    "double": np.float64,
+    "__half": np.float16,
+    "__nv_bfloat16": ml_dtypes.bfloat16,
+}
 INSTANCES = (
     *(f"{name}_on_each<{type_}>" for name, type_ in CASES),
     *(f"atomicCAS_on_each<{type_}>" for type_ in SWAPPED),
@@ -179,7 +186,11 @@ def values(type_, n, seed):
     if type_ not in WRAP:
         return rng.normal(0, 3, n).astype(DTYPES[type_])
     bits = rng.integers(0, 2**63, n, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    x = bits.astype(DTYPES[type_]) if WRAP[type_] == 64 else (bits >> np.uint64(64 - WRAP[type_])).astype(f"u{np.dtype(DTYPES[type_]).itemsize}").view(DTYPES[type_])
+    x = (
+        bits.astype(DTYPES[type_])
+        if WRAP[type_] == 64
+        else (bits >> np.uint64(64 - WRAP[type_])).astype(f"u{np.dtype(DTYPES[type_]).itemsize}").view(DTYPES[type_])
+    )
     x[: n // 2] = rng.integers(0, 5, n // 2)  # so that counters wrap and extremes meet
     return x
 
@@ -261,7 +272,9 @@ def test_an_overload_of_the_users_own(kernel):
 
 
 def test_the_checker_sees_atomics_as_such(compiler):
-    kernel = RawModule(code=SOURCE, name_expressions=("sums<__half>", "atomicCAS_on_each<unsigned short>"), check=True).get_function
+    kernel = RawModule(
+        code=SOURCE, name_expressions=("sums<__half>", "atomicCAS_on_each<unsigned short>"), check=True
+    ).get_function
     for seed in range(3):
         with scheduled(Schedule.from_seed(seed)):
             x, y, z = np.ones(64, np.float16), np.zeros(1, np.float16), np.zeros(1, np.float16)
@@ -274,8 +287,8 @@ def test_the_checker_sees_atomics_as_such(compiler):
 
 @pytest.mark.parametrize(
     ("call", "type_"),
-    [("atomicAdd(y, 1)", "short"), ("atomicSub(y, 1)", "float"), ("atomicAnd(y, 1)", "float"), ("atomicInc(y, 1)", "int"),
-     ("atomicMin(y, 1)", "float"), ("atomicExch(y, 1)", "double"), ("atomicCAS(y, 0, 1)", "float")],
+    [("atomicAdd(y, 1)", "short"), ("atomicSub(y, 1)", "float"), ("atomicAnd(y, 1)", "float"),
+     ("atomicInc(y, 1)", "int"), ("atomicMin(y, 1)", "float"), ("atomicExch(y, 1)", "double"), ("atomicCAS(y, 0, 1)", "float")],
 )  # fmt: skip
 def test_what_cuda_does_not_have(compiler, call, type_):
     name = call.split("(")[0]

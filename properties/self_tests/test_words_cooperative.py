@@ -22,7 +22,8 @@ __global__ void block(unsigned* y) {
     reversed[n - 1 - rank] = group.thread_index().x + 100 * group.thread_index().y + 10000 * group.thread_index().z;
     group.sync();
     y += 4 * (n * group.group_index().x + rank);
-    y[0] = reversed[n - 1 - rank], y[1] = group.num_threads(), y[2] = group.dim_threads().y, y[3] = group.group_index().x;
+    y[0] = reversed[n - 1 - rank], y[1] = group.num_threads(), y[2] = group.dim_threads().y;
+    y[3] = group.group_index().x;
     cg::sync(group);
 }
 
@@ -33,15 +34,20 @@ __global__ void tile(const int* x, int* y) {
     int i = threadIdx.x, total = blockDim.x;
     y[i] = group.thread_rank(), y[total + i] = group.size() + any_parent.num_threads();
     y[2 * total + i] = group.meta_group_rank(), y[3 * total + i] = any_parent.meta_group_size();
-    y[4 * total + i] = group.shfl(x[i], 1), y[5 * total + i] = group.shfl_up(x[i], 1), y[6 * total + i] = group.shfl_down(x[i], 1);
-    y[7 * total + i] = group.shfl_xor(x[i], 1), y[8 * total + i] = group.any(x[i] > 50), y[9 * total + i] = group.all(x[i] > 50);
+    y[4 * total + i] = group.shfl(x[i], 1), y[5 * total + i] = group.shfl_up(x[i], 1);
+    y[6 * total + i] = group.shfl_down(x[i], 1);
+    y[7 * total + i] = group.shfl_xor(x[i], 1), y[8 * total + i] = group.any(x[i] > 50);
+    y[9 * total + i] = group.all(x[i] > 50);
     y[10 * total + i] = group.ballot(x[i] > 50), y[11 * total + i] = group.match_any(x[i] % 3);
     int all;
     y[12 * total + i] = group.match_all(x[i] / 200, all), y[13 * total + i] = all;
     group.sync();
-    y[14 * total + i] = cg::reduce(group, x[i], cg::plus<int>()), y[15 * total + i] = cg::reduce(group, x[i], cg::less<int>());
-    y[16 * total + i] = cg::reduce(group, x[i], cg::greater<int>()), y[17 * total + i] = cg::reduce(group, x[i], cg::bit_and<int>());
-    y[18 * total + i] = cg::reduce(group, x[i], cg::bit_or<int>()), y[19 * total + i] = cg::reduce(group, x[i], cg::bit_xor<int>());
+    y[14 * total + i] = cg::reduce(group, x[i], cg::plus<int>());
+    y[15 * total + i] = cg::reduce(group, x[i], cg::less<int>());
+    y[16 * total + i] = cg::reduce(group, x[i], cg::greater<int>());
+    y[17 * total + i] = cg::reduce(group, x[i], cg::bit_and<int>());
+    y[18 * total + i] = cg::reduce(group, x[i], cg::bit_or<int>());
+    y[19 * total + i] = cg::reduce(group, x[i], cg::bit_xor<int>());
     y[20 * total + i] = cg::reduce(group, x[i], [](int a, int b) { return a > b ? a : b; });
 }
 
@@ -151,7 +157,8 @@ def test_tiles(kernel, n, warps, schedule):
 
     wanted = [
         np.tile(rank, total // n), np.full(total, 2 * n), np.arange(total) // n, np.full(total, total // n),
-        everywhere(tiles[:, 1 % n]), tiles[:, np.maximum(rank - 1, 0)].ravel(), tiles[:, np.minimum(rank + 1, n - 1)].ravel(),
+        everywhere(tiles[:, 1 % n]), tiles[:, np.maximum(rank - 1, 0)].ravel(),
+        tiles[:, np.minimum(rank + 1, n - 1)].ravel(),
         tiles[:, rank ^ 1 if n > 1 else rank].ravel(), everywhere((tiles > 50).any(1)), everywhere((tiles > 50).all(1)),
         everywhere(((tiles > 50) * bits).sum(1)),
         ((tiles[:, :, None] % 3 == tiles[:, None, :] % 3) * bits).sum(2).ravel(),

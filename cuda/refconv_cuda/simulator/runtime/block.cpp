@@ -55,10 +55,10 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
             finding->kind = kInterrupted;
             finding->thread = index(current_);
         }
-        if (finding->kind != kNone || live_ == 0) return;
-        if (release_converging()) continue;
-        if (!open_barrier()) return;
-        shadow::next_phase();
+        if (finding->kind != kNone) return;
+        if (live_ > 0 && release_converging()) continue;
+        if (live_ > 0 && !open_barrier()) return;
+        if (!shadow::next_phase() || live_ == 0) return;
         fill_queue();
     }
 }

@@ -47,12 +47,13 @@ Index block_of(uint32_t access_phase) {
     return block_starts.items[low].block;
 }
 
-[[noreturn]] void report(Kind kind, uintptr_t address, uint32_t size, Access access, const void* pc, const Area* area) {
+void fill_finding(Kind kind, uintptr_t address, uint32_t size, Access access, const void* pc, const Area* area,
+                  const Index& thread) {
     finding->kind = kind;
     finding->is_write = access;
     finding->address = address;
     finding->size = static_cast<int32_t>(size);
-    finding->thread = the_block.current_thread();
+    finding->thread = thread;
     finding->pc = reinterpret_cast<uintptr_t>(pc) - image.base;
     uintptr_t storage = reinterpret_cast<uintptr_t>(image.storage_begin);
     uintptr_t storage_end = reinterpret_cast<uintptr_t>(image.storage_end);
@@ -66,6 +67,10 @@ Index block_of(uint32_t access_phase) {
         finding->region = area ? area->region : kNoRegion;
         finding->offset = address - (area ? area->begin : 0);
     }
+}
+
+[[noreturn]] void report(Kind kind, uintptr_t address, uint32_t size, Access access, const void* pc, const Area* area) {
+    fill_finding(kind, address, size, access, pc, area, the_block.current_thread());
     the_block.abandon();
 }
 
@@ -142,41 +147,38 @@ void check_against(const Now& now, const Stamp& other, uint16_t other_thread, Ac
 }
 
 void note_read(Cell& cell, const Stamp& stamp) {
-    if (cell.read.phase == stamp.phase) {
-        if (cell.read.thread != stamp.thread) {
-            cell.other_reader = cell.read.thread;
-            cell.has_other_reader = true;
-        }
-    } else {
-        bool foreign = cell.read.phase >= fast.launch_first_phase && cell.read.phase < fast.block_first_phase;
-        if (foreign) cell.foreign_read = cell.read;
-        cell.has_other_reader = false;
+    if (cell.read.phase >= fast.launch_first_phase && cell.read.phase < fast.block_first_phase) {
+        cell.foreign_read = cell.read;
+    } else if (!ordered(cell.read, cell.read.thread)) {
+        // A write that comes after this read, but not after that one, must be checked against that one, too. Had it
+        // been ordered before this one, whatever comes after this one would come after both.
+        cell.other_read = cell.read;
     }
     cell.read = stamp;
 }
 
-void check_cell(Cell& cell, const Now& now) {
+// Returns whether the bytes are read though nobody has written them.
+bool check_cell(Cell& cell, const Now& now) {
     bool writes = now.access != kRead;
     // Shared memory begins anew with every block: what earlier blocks did to it is of no concern.
     if (now.area->shared && cell.write.phase < fast.block_first_phase && cell.read.phase < fast.block_first_phase) {
         cell = Cell();
         cell.never_written = true;
     }
-    if (now.access != kWrite && cell.never_written) {
-        report(kUninitialised, now.address, now.size, now.access, now.pc, now.area);
-    }
+    bool unwritten = now.access != kWrite && cell.never_written;
     if (cell.write.phase != fast.phase || cell.write.thread != now.stamp.thread) {
         check_against(now, cell.write, cell.write.thread, kWrite);
     }
     if (!writes) {
         note_read(cell, now.stamp);
-        return;
+        return unwritten;
     }
     check_against(now, cell.read, cell.read.thread, kRead);
-    if (cell.has_other_reader) check_against(now, cell.read, cell.other_reader, kRead);
+    check_against(now, cell.other_read, cell.other_read.thread, kRead);
     check_against(now, cell.foreign_read, cell.foreign_read.thread, kRead);
     cell.write = now.stamp;
     cell.never_written = false;
+    return unwritten;
 }
 
 // The cells of a word's four bytes, made when first a part of the word is touched.
@@ -197,14 +199,25 @@ Cell* split(Cell& cell) {
     return bytes.items + cell.split;
 }
 
-void check_word(Cell& cell, uint32_t first_byte, uint32_t count, const Now& now) {
-    if (count == 4 && cell.split == 0) {
-        check_cell(cell, now);
-        return;
-    }
+// Returns how many of the bytes are read though nobody has written them.
+uint32_t check_word(Cell& cell, uint32_t first_byte, uint32_t count, const Now& now) {
+    if (count == 4 && cell.split == 0) return check_cell(cell, now) ? 4 : 0;
     Cell* parts = split(cell);
-    for (uint32_t i = first_byte; i < first_byte + count; ++i) check_cell(parts[i], now);
+    uint32_t unwritten = 0;
+    for (uint32_t i = first_byte; i < first_byte + count; ++i) unwritten += check_cell(parts[i], now);
+    return unwritten;
 }
+
+// A read of memory that nobody has written yet. If another thread writes it before the next barrier, the two race, and
+// that is the finding; so this one waits until then.
+struct Unwritten {
+    uintptr_t address;
+    uint32_t size;
+    Access access;
+    const void* pc;
+    const Area* area;
+    Index thread;
+} unwritten_read;
 
 // The countdown has run out: for the budget, or because it is time for another thread.
 void tick(uintptr_t address, uint32_t size, Access access, const void* pc) {
@@ -237,10 +250,19 @@ void check(const volatile void* pointer, uint32_t size, Access access, const voi
     Now now = {address, size, access, pc, area, stamp_now(pc)};
     if (access == kAtomic) now.stamp.pc |= Stamp::kAtomicBit;
     Cell* cell = area->cells + offset / 4;
+    uint32_t unwritten = 0, unwritten_words = 0;
     for (uint32_t left = size, byte = offset % 4; left > 0; ++cell, byte = 0) {
         uint32_t count = left < 4 - byte ? left : 4 - byte;
-        check_word(*cell, byte, count, now);
+        uint32_t bytes_of_word = check_word(*cell, byte, count, now);
+        unwritten += bytes_of_word;
+        unwritten_words += bytes_of_word == 4;
         left -= count;
+    }
+    // A struct is copied with its padding, which nobody writes: up to eight bytes, some must have been written. Of a
+    // vector's sixteen, every word.
+    bool is_unwritten = unwritten == size || (size == 16 && unwritten_words > 0);
+    if (is_unwritten && unwritten_read.size == 0) {
+        unwritten_read = {address, size, access, pc, area, the_block.current_thread()};
     }
     if (access == kAtomic && !area->shared) {
         bool fenced = the_block.thread(the_block.current()).fenced;
@@ -297,6 +319,7 @@ void begin_block(const Index& block) {
     fast.block_first_phase = ++fast.phase;
     block_starts.add({fast.phase, block});
     fences.begin_block();
+    unwritten_read.size = 0;
 }
 
 void become(int thread, uint16_t syncs) {
@@ -304,7 +327,13 @@ void become(int thread, uint16_t syncs) {
     fast.syncs = syncs;
 }
 
-void next_phase() { ++fast.phase; }
+bool next_phase() {
+    ++fast.phase;
+    if (unwritten_read.size == 0) return true;
+    Unwritten& u = unwritten_read;
+    fill_finding(kUninitialised, u.address, u.size, u.access, u.pc, u.area, u.thread);
+    return false;
+}
 
 }  // namespace shadow
 }  // namespace refconv

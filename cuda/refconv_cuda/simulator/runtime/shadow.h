@@ -21,13 +21,13 @@ namespace shadow {
 bool begin_launch(const Launch&, const Image&, Finding*);  // false: out of memory
 void end_launch();
 void begin_block(const Index& block);
-void next_phase();
+bool next_phase();  // false: something was found in the one that ends
 void become(int thread, uint16_t syncs);  // the current thread, and its warp's count of __syncwarp
 #else
 inline bool begin_launch(const Launch&, const Image&, Finding*) { return true; }
 inline void end_launch() {}
 inline void begin_block(const Index&) {}
-inline void next_phase() {}
+inline bool next_phase() { return true; }
 inline void become(int, uint16_t) {}
 #endif
 

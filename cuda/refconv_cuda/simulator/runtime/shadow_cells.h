@@ -21,8 +21,7 @@ struct Stamp {
 // another block are enough to find a race if there is one.
 struct Cell {
     Stamp write, read, foreign_read;
-    uint16_t other_reader;  // a thread that read in the same phase as `read` did, and is not that one
-    bool has_other_reader;
+    Stamp other_read;  // by another thread than `read`, in the same phase, and not ordered before it
     bool never_written;  // the launch says that it holds poison
     uint32_t split;      // not 0: each byte has a cell of its own, from this index of the bytes' list
 };
@@ -73,14 +72,10 @@ inline bool easy_read(uintptr_t address, const void* pc) {
     Cell* cell = easy_cell(address);
     if (!cell || cell->never_written || !(is_over(cell->write) || is_own(cell->write))) return false;
     if (fast.area->shared && cell->write.phase < fast.block_first_phase) return false;  // nobody in this block wrote it
-    if (cell->read.phase == fast.phase) {
-        if (cell->read.thread != fast.thread) {
-            cell->other_reader = cell->read.thread;
-            cell->has_other_reader = true;
-        }
-    } else if (is_over(cell->read)) {
-        cell->has_other_reader = false;
-    } else {
+    if (cell->read.phase == fast.phase && cell->read.thread != fast.thread) {
+        if (fast.syncs) return false;  // a __syncwarp may have come between the two
+        cell->other_read = cell->read;
+    } else if (!is_over(cell->read) && !is_own(cell->read)) {
         return false;
     }
     cell->read = stamp_now(pc);

@@ -34,7 +34,12 @@
 #define __grid_constant__
 // A block's shared memory is thread-local storage of the module: the compiler and linker lay it out, also for
 // templates, and the runtime finds its bounds in the program header (shared_memory.cpp).
+#if defined(__clang__) || __GNUC__ < 10
 #define __shared__ static __thread
+#else
+// g++ would give an array of half a guard, a byte that says whether its constructors have run, though they do nothing.
+#define __shared__ static __constinit __thread
+#endif
 #define __dynamic_shared__ __thread  // Python writes this for `extern __shared__`
 
 // -- types ---------------------------------------------------------------------------------------------------
