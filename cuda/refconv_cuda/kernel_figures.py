@@ -6,8 +6,8 @@
                  "limit": "registers", "loop": null, "error": null},
        "sm_52": "sm_50", ...}}}}
 
-An architecture's name in place of figures means: the same as there. Nothing in a file depends on the day or the machine,
-so two runs of the same compiler write the same bytes.
+An architecture's name in place of figures means: the same as there. Nothing in a file depends on the day or on the
+machine, so two runs of the same compiler write the same bytes.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Figures:
     error: str | None = None
 
     @property
-    def spills(self) -> int:
-        """Bytes that a thread stores and loads again because it has too few registers."""
-        return self.spill_stores + self.spill_loads
+    def spilled(self) -> int:
+        """Bytes that a thread keeps in memory because it has too few registers."""
+        return max(self.spill_stores, self.spill_loads)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Report:
 
 
 def read(path: Path) -> Report:
-    """A report that `Report.write` wrote. Raises ``ValueError`` for what is none, ``OSError`` where it cannot be read."""
+    """A report that `Report.write` wrote. Raises ``ValueError`` for what is none, ``OSError`` for what cannot be read."""
     text = path.read_text(encoding="utf-8")
     try:
         raw = json.loads(text)

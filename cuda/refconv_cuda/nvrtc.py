@@ -204,7 +204,7 @@ def _located(
 def _too_much_shared_memory(path: Path, kernels: dict[str, Resources]) -> list[Diagnostic]:
     """What ptxas refuses in every version but 12.4, which makes kernels that no GPU launches."""
     return [
-        Diagnostic("error", f"{name} of {path} declares {taken.shared} bytes of shared memory, of {MOST_SHARED} at most")
+        Diagnostic("error", f"{name} of {path} declares {taken.shared} bytes of shared memory, more than {MOST_SHARED}")
         for name, taken in kernels.items()
         if taken.shared > MOST_SHARED
     ]

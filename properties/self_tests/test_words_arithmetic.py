@@ -760,9 +760,12 @@ def test_not_stopping(vectors, capfd):
 
 @pytest.mark.parametrize(
     "header",
-    ["cuda_runtime.h", "device_launch_parameters.h", "cuda.h", "math.h", "assert.h", "cmath", "cstdint", "cstddef",
-     "cfloat", "climits", "cassert", "cstdio", "cstring", "type_traits", "utility", "limits", "algorithm", "math_constants.h"],
-)  # fmt: skip
+    [
+        *("cuda_runtime.h", "device_launch_parameters.h", "cuda.h", "math.h", "assert.h", "math_constants.h"),
+        *("cmath", "cstdint", "cstddef", "cfloat", "climits", "cassert", "cstdio", "cstring"),
+        *("type_traits", "utility", "limits", "algorithm"),
+    ],
+)
 def test_every_header_stands_alone(compiler, header):
     if compiler == "g++" and header not in ("cmath", "cstdio", "limits"):
         pytest.skip("one compiler is enough for the others")

@@ -287,9 +287,12 @@ def test_the_checker_sees_atomics_as_such(compiler):
 
 @pytest.mark.parametrize(
     ("call", "type_"),
-    [("atomicAdd(y, 1)", "short"), ("atomicSub(y, 1)", "float"), ("atomicAnd(y, 1)", "float"),
-     ("atomicInc(y, 1)", "int"), ("atomicMin(y, 1)", "float"), ("atomicExch(y, 1)", "double"), ("atomicCAS(y, 0, 1)", "float")],
-)  # fmt: skip
+    [
+        *(("atomicAdd(y, 1)", "short"), ("atomicSub(y, 1)", "float"), ("atomicAnd(y, 1)", "float")),
+        *(("atomicInc(y, 1)", "int"), ("atomicMin(y, 1)", "float"), ("atomicExch(y, 1)", "double")),
+        ("atomicCAS(y, 0, 1)", "float"),
+    ],
+)
 def test_what_cuda_does_not_have(compiler, call, type_):
     name = call.split("(")[0]
     with pytest.raises(CompileError, match=f"CUDA has no {name} for this type"):

@@ -100,9 +100,12 @@ __global__ void structs(const int* x, double* y) {
 
 __global__ void coalesced(const int* x, int* y, int* count) {
     auto all = cg::coalesced_threads();
-    // One atomic for all that have something to count.
-    auto positive = cg::binary_partition(all, x[threadIdx.x] > 0);
-    if (x[threadIdx.x] > 0 && positive.thread_rank() == 0) atomicAdd(count, positive.size());
+    if (x[threadIdx.x] > 0) {
+        auto positive = cg::coalesced_threads();
+        if (positive.thread_rank() == 0) atomicAdd(count, positive.size());  // one for all that have something to count
+    }
+    auto even = cg::binary_partition(all, x[threadIdx.x] % 2 == 0);
+    if (x[threadIdx.x] % 2 == 0 && even.thread_rank() == 0) atomicAdd(count, 1000 * even.size());
     auto same = cg::labeled_partition(all, x[threadIdx.x]);
     y[threadIdx.x] = cg::reduce(same, 1, cg::plus<int>()) + 100 * same.shfl(int(threadIdx.x), 0);
 }
@@ -198,7 +201,7 @@ def test_coalesced_lanes(kernel, seed, schedule):
     y, count = np.zeros(32, np.int32), np.zeros(1, np.int32)
     with scheduled(schedule):
         kernel("coalesced")((1,), (32,), (x, y, count))
-    assert count[0] == (x > 0).sum()
+    assert count[0] == (x > 0).sum() + 1000 * (x % 2 == 0).sum()
     assert y.tolist() == [(x == v).sum() + 100 * np.flatnonzero(x == v)[0] for v in x]
 
 

@@ -116,7 +116,7 @@ void Block::become_current() {
     const Index& index = thread_[current_].index;
     threadIdx = {index.x, index.y, index.z};
     thread_[current_].atomics = 0;
-    shadow::become(current_, thread_[current_].syncs);
+    shadow::become(current_, thread_[current_].syncs, &thread_[current_].fenced);
 }
 
 void Block::go_on(void** save) {

@@ -34,7 +34,7 @@ struct alignas(64) Thread {
     int atomics;     // since its last turn
     uint16_t syncs;  // how many __syncwarp of its warp it has taken part in, by the warp's own count
     State state;
-    bool fenced;  // has called __threadfence since it began
+    bool fenced;  // has called __threadfence since it last wrote to global memory
     // What it brought to a collective, and where it wants the others' values.
     unsigned mask;
     int operation;

@@ -8,14 +8,25 @@
 
 namespace refconv {
 
-// Accesses in phases [first, phase) by anyone, and in `phase` itself by one thread.
-struct Knowledge {
-    uint32_t first_phase, phase;
-    uint16_t thread;
+constexpr int kLanes = 32;
 
-    bool covers(uint32_t access_phase, uint16_t access_thread) const {
-        return (first_phase <= access_phase && access_phase < phase) ||
-               (access_phase == phase && access_thread == thread);
+// A thread at some point of its run: its phase, and its warp's count of __syncwarp.
+struct Point {
+    uint32_t phase;
+    uint16_t thread, syncs;
+};
+
+// What a thread knew when it published: all of its block in phases [first, at.phase); of the phase itself, what it did,
+// and what the lanes of its warp did before a __syncwarp.
+struct Knowledge {
+    uint32_t first_phase;
+    Point at;
+
+    bool covers(const Point& access) const {
+        if (first_phase <= access.phase && access.phase < at.phase) return true;
+        if (access.phase != at.phase) return false;
+        bool warp = access.thread / kLanes == at.thread / kLanes;
+        return access.thread == at.thread || (warp && access.syncs < at.syncs);
     }
 };
 
@@ -45,11 +56,11 @@ struct List {
 
 class Fences {
   public:
-    // An atomic on `address` by a thread of the current block, at this phase. fenced: whether the thread has called
-    // __threadfence.
-    void atomic(uintptr_t address, uint32_t block_first_phase, uint32_t phase, uint16_t thread, bool fenced);
-    // Whether the thread, at this phase, knows of an access.
-    bool knows(uint32_t access_phase, uint16_t access_thread, uint32_t phase, uint16_t thread) const;
+    // An atomic on `address` by a thread of the current block. fenced: whether it has called __threadfence since it last
+    // wrote to global memory.
+    void atomic(uintptr_t address, uint32_t block_first_phase, const Point& now, bool fenced);
+    // Whether a thread of the current block knows of an access.
+    bool knows(const Point& access, const Point& now) const;
     void begin_block();
     void free();
 
@@ -58,11 +69,17 @@ class Fences {
         uintptr_t address;
         Knowledge knowledge;
     };
-    // Since `phase`, the first `published` entries for `address` are known: to `thread` at once, to all later.
+    // The first `published` entries for `address` are known: to a thread since `at`, to the lanes of its warp after the
+    // next __syncwarp, to the block after the next barrier.
     struct Learnt {
         uintptr_t address;
-        uint32_t published, phase;
-        uint16_t thread;
+        uint32_t published;
+        Point at;
+
+        bool is_known(const Point& now) const {
+            bool warp = now.thread / kLanes == at.thread / kLanes;
+            return at.phase < now.phase || at.thread == now.thread || (warp && at.syncs < now.syncs);
+        }
     };
     List<Published> published_;
     List<Learnt> learnt_;  // by the current block

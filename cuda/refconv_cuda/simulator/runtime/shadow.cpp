@@ -125,7 +125,7 @@ bool ordered(const Stamp& other, uint16_t other_thread) {
             if (both_synced) return true;
         }
     }
-    return fences.knows(other.phase, other_thread, fast.phase, static_cast<uint16_t>(self));
+    return fences.knows({other.phase, other_thread, other.syncs}, {fast.phase, fast.thread, fast.syncs});
 }
 
 struct Now {
@@ -176,7 +176,9 @@ bool check_cell(Cell& cell, const Now& now) {
     check_against(now, cell.read, cell.read.thread, kRead);
     check_against(now, cell.other_read, cell.other_read.thread, kRead);
     check_against(now, cell.foreign_read, cell.foreign_read.thread, kRead);
-    cell.write = now.stamp;
+    // A thread's atomic does not make its own plain write of a moment ago an atomic one.
+    bool plain_remains = now.access == kAtomic && is_own(cell.write) && !cell.write.is_atomic();
+    if (!plain_remains) cell.write = now.stamp;
     cell.never_written = false;
     return unwritten;
 }
@@ -249,6 +251,7 @@ void check(const volatile void* pointer, uint32_t size, Access access, const voi
     if (access != kRead && area->read_only) report(kReadOnly, address, size, access, pc, area);
     Now now = {address, size, access, pc, area, stamp_now(pc)};
     if (access == kAtomic) now.stamp.pc |= Stamp::kAtomicBit;
+    if (access == kWrite && !area->shared) *fast.fenced = false;
     Cell* cell = area->cells + offset / 4;
     uint32_t unwritten = 0, unwritten_words = 0;
     for (uint32_t left = size, byte = offset % 4; left > 0; ++cell, byte = 0) {
@@ -266,7 +269,7 @@ void check(const volatile void* pointer, uint32_t size, Access access, const voi
     }
     if (access == kAtomic && !area->shared) {
         bool fenced = the_block.thread(the_block.current()).fenced;
-        fences.atomic(address, fast.block_first_phase, fast.phase, now.stamp.thread, fenced);
+        fences.atomic(address, fast.block_first_phase, {fast.phase, fast.thread, fast.syncs}, fenced);
     }
 }
 
@@ -322,7 +325,8 @@ void begin_block(const Index& block) {
     unwritten_read.size = 0;
 }
 
-void become(int thread, uint16_t syncs) {
+void become(int thread, uint16_t syncs, bool* fenced) {
+    fast.fenced = fenced;
     fast.thread = static_cast<uint16_t>(thread);
     fast.syncs = syncs;
 }

@@ -1,7 +1,7 @@
 // CUDA's <cooperative_groups.h>: blocks, tiles of a warp, and the lanes that are here.
 //
-// Grid and cluster groups are not simulated. coalesced_threads() gives all lanes of the warp that have not left the
-// kernel, also within a branch that only some have taken: what a GPU gives there depends on how it schedules them.
+// Grid and cluster groups are not simulated. coalesced_threads() gives all lanes of the warp that come to that call; a
+// GPU may give fewer, depending on how it schedules them.
 #pragma once
 #include "../cuda_words.h"
 
@@ -177,7 +177,9 @@ class coalesced_group : public LaneGroup<coalesced_group> {
     unsigned members_;
 };
 
-inline coalesced_group coalesced_threads() { return coalesced_group(refconv_active_lanes()); }
+inline __forceinline__ coalesced_group coalesced_threads(REFCONV_HERE) {
+    return coalesced_group(__activemask(file, line));
+}
 
 // The members whose predicate, or value, is the caller's.
 template <class Group>

@@ -46,8 +46,8 @@ extern "C" {
 unsigned refconv_collective(unsigned mask, int operation, unsigned long long value, unsigned long long* lanes,
                             const char* file, int line);
 void refconv_syncwarp(unsigned mask, const char* file, int line);
-// The lanes of the caller's warp that have not left the kernel.
-unsigned refconv_active_lanes();
+// The lanes of the caller's warp that come to the same place.
+unsigned refconv_active_lanes(const char* file, int line);
 // A shuffle reads from a lane that does not take part: what it gets is undefined.
 void refconv_undefined_lane(int lane, const char* file, int line);
 [[noreturn]] void refconv_trap(const char* message, const char* file, int line);
@@ -58,9 +58,13 @@ void refconv_undefined_lane(int lane, const char* file, int line);
 
 inline void __syncwarp(unsigned mask = 0xffffffff, REFCONV_HERE) { refconv_syncwarp(mask, file, line); }
 
-// A vote in which nobody waits: on a GPU the lanes that happen to be here, which no kernel may rely on; in the
-// simulator all of the warp that have not left the kernel.
-inline unsigned __activemask() { return refconv_active_lanes(); }
+// The lanes that are here. On a GPU it depends on the schedule whether that is all of those that come here, and no
+// kernel may rely on it. Inlined, because the runtime also looks at where the call returns to.
+inline __forceinline__ unsigned __activemask(REFCONV_HERE) {
+    unsigned lanes = refconv_active_lanes(file, line);
+    asm volatile("");  // so that the call is no jump, whatever follows
+    return lanes;
+}
 
 namespace refconv {
 
