@@ -59,7 +59,7 @@ def _changes(old: Figures, new: Figures, architecture: str, threads: int) -> Ite
         yield False, f"spills {new.spilled or 'no'} bytes a thread, where it spilled {old.spilled}"
     registers = f"registers {old.registers} -> {new.registers}"
     shared = f"shared memory {old.shared} -> {new.shared} bytes"
-    causes = [text for text, changed in ((registers, old.registers != new.registers), (shared, old.shared != new.shared)) if changed]
+    causes = [registers] * (old.registers != new.registers) + [shared] * (old.shared != new.shared)
     if old.occupancy is not None and new.occupancy is not None and old.occupancy != new.occupancy:
         change = f"occupancy {old.occupancy:.2f} -> {new.occupancy:.2f}"
         yield new.occupancy < old.occupancy, ", ".join([change, *causes])

@@ -13,8 +13,8 @@ machine, so two runs of the same compiler write the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,15 @@ class Report:
         """The CUDA version, as 12.9."""
         return ".".join(self.nvrtc.split(".")[:2])
 
+    def only(self, architectures: Sequence[str]) -> Report:
+        """The same for these architectures alone."""
+        kept = tuple(each for each in self.architectures if each in architectures)
+        kernels = {
+            name: replace(kernel, on={each: figures for each, figures in kernel.on.items() if each in kept})
+            for name, kernel in self.kernels.items()
+        }
+        return Report(self.nvrtc, kept, kernels)
+
     def write(self, path: Path) -> None:
         """Writes the JSON, a line for each set of figures. Creates the folder."""
         kernels = []
@@ -84,7 +93,7 @@ class Report:
 
 
 def read(path: Path) -> Report:
-    """A report that `Report.write` wrote. Raises ``ValueError`` for what is none, ``OSError`` for what cannot be read."""
+    """A report that `Report.write` wrote. Raises ``ValueError`` for what is none, ``OSError`` if it cannot be read."""
     text = path.read_text(encoding="utf-8")
     try:
         raw = json.loads(text)

@@ -10,6 +10,11 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from refconv_cuda.kernel_figures import Report
+    from refconv_cuda.kernel_survey import Source
 
 HELP = "compile our kernels, or any file, for every architecture; registers, spills, occupancy"
 DESCRIPTION = (
@@ -38,12 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--arch", action="append", default=[], metavar="sm_XX", help="only this architecture; may be repeated"
     )
     parser.add_argument("--json", type=Path, metavar="REPORT", help="write a report")
-    parser.add_argument("--compare", type=Path, metavar="REPORT", help="say what is worse than in this report, and fail")
+    parser.add_argument("--compare", type=Path, metavar="REPORT", help="fail for what is worse than in this report")
     parser.add_argument(
         "--merge", nargs="+", type=Path, metavar="REPORT", help="compile nothing; one table of these reports"
     )
     parser.add_argument(
-        "--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N", help="processes (default: one a processor)"
+        "--jobs",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="processes (default: one a processor)",
     )
 
 
@@ -69,19 +78,63 @@ def _merge(paths: list[Path]) -> int:
 
 
 def _survey(options: argparse.Namespace) -> int:
-    from refconv_cuda import kernel_figures, kernel_survey, kernel_tables, nvrtc
+    from refconv_cuda import kernel_survey, kernel_tables, nvrtc
 
     before = _stored(options)
     supported = nvrtc.architectures()
     if unknown := [name for name in options.arch if name not in supported]:
         raise ValueError(f"NVRTC {nvrtc.release()} knows no {', '.join(unknown)}, but {', '.join(supported)}")
     report = kernel_survey.survey(_sources(options), options.arch or supported, options.jobs)
-    for line in kernel_tables.detail(report):
+    for line in (*kernel_tables.detail(report), "", *kernel_tables.totals([report])):
         print(line)
-    print()
-    for line in kernel_tables.totals([report]):
-        print(line)
-    status = 1 if kernel_tables.faults(report) else 0
-    if before is not None:
-        status = max(status, _compared(before, report))
-    return max(status, _written(options, report, status))
+    worse = before is not None and _is_worse(before, report)
+    _write(options, report, worse)
+    return 1 if worse or kernel_tables.faults(report) else 0
+
+
+def _sources(options: argparse.Namespace) -> list[Source]:
+    from refconv_cuda import kernel_survey
+
+    if options.file is None:
+        return kernel_survey.ours()
+    if not options.file.is_file():
+        raise ValueError(f"there is no file {options.file}")
+    threads = dict.fromkeys(options.name, options.threads)
+    flags = tuple(options.option) or kernel_survey.Source.options
+    return [kernel_survey.Source(options.file.name, threads, options.threads, options.file.resolve(), flags)]
+
+
+def _stored(options: argparse.Namespace) -> Report | None:
+    """The report to compare with, as far as this run goes; None where there is none yet and this run writes it."""
+    from refconv_cuda import kernel_figures
+
+    if options.compare is None:
+        return None
+    if options.compare == options.json and not options.compare.exists():
+        print(f"{options.compare} is not there yet, so there is nothing to compare with")
+        return None
+    report = kernel_figures.read(options.compare)
+    return report.only(options.arch) if options.arch else report
+
+
+def _is_worse(before: Report, after: Report) -> bool:
+    from refconv_cuda.kernel_comparison import compare
+
+    found = compare(before, after)
+    print(f"Compared with NVRTC {before.nvrtc}: {'worse' if found.worse else 'no worse'}")
+    for text in found.worse:
+        print(f"  worse: {text}")
+    for text in found.notes:
+        print(f"  {text}")
+    return bool(found.worse)
+
+
+def _write(options: argparse.Namespace, report: Report, worse: bool) -> None:
+    """Writes the report, but never a worse one over the one that it was found worse than."""
+    path: Path | None = options.json
+    if path is None:
+        return
+    if worse and path == options.compare:
+        path = path.with_suffix(".new.json")
+        print(f"To accept these figures: mv {path} {options.json}")
+    report.write(path)

@@ -17,11 +17,13 @@ from refconv_cuda.occupancy import occupancy
 class Source:
     """What is compiled at once: one of our own files with all its instances, or a user's.
 
-    threads: of a block, by the kernel's name. path: of a user's file, with the options to compile it; None for ours.
+    threads: of a block, by name expression; threads_of_others: for a file's kernels that are no templates. path: of a
+    user's file, with the options to compile it; None for ours.
     """
 
     file: str
     threads: dict[str, int]
+    threads_of_others: int = 0
     path: Path | None = None
     options: tuple[str, ...] = nvrtc.OPTIONS
 
@@ -47,12 +49,9 @@ def survey(sources: Sequence[Source], architectures: Sequence[str], jobs: int) -
     }
     for source, architecture, found in _measured(sources, architectures, jobs):
         for name, figures in found.items():
-            threads = source.threads.get(name, DEFAULT_THREADS)
+            threads = source.threads.get(name, source.threads_of_others)
             kernels.setdefault(name, KernelFigures(source.file, threads)).on[architecture] = figures
     return Report(nvrtc.release(), tuple(architectures), kernels)
-
-
-DEFAULT_THREADS = 128
 
 
 def _measured(
@@ -74,11 +73,11 @@ def measure(source: Source, architecture: str) -> dict[str, Figures]:
         compiled = source.compile(architecture)
     except nvrtc.CompileError as error:
         text = "; ".join(map(str, error.diagnostics)) or error.log
-        return {name: Figures(error=text) for name in source.threads or {source.file: 0}}
+        return {name: Figures(error=text) for name in source.threads or [source.file]}
     loops = _loops(compiled)
     found = {}
     for name, taken in compiled.kernels.items():
-        threads = source.threads.get(name, DEFAULT_THREADS)
+        threads = source.threads.get(name, source.threads_of_others)
         on = occupancy(architecture, threads=threads, registers=taken.registers, shared=taken.shared)
         found[name] = Figures(
             registers=taken.registers,

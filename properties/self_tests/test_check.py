@@ -23,7 +23,7 @@ HELD = {"dropped remainder": "unit-step", "swapped padding": "batch", "missing b
 def checked(check, fault):
     spec, laws, _ = FAULTS[fault]
     laws = (*laws, HELD.get(fault, "output-size"))
-    return check(spec, *SMALL, "--jobs", "2", *(word for law in laws for word in ("--law", law)))
+    return check(spec, *SMALL, *(word for law in laws for word in ("--law", law)))
 
 
 def deviations(problem):
@@ -58,7 +58,7 @@ def test_the_explanation_names_one_element_and_both_values(check, fault):
     assert first in ran.out
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["dropped remainder", "late barrier"])
 def test_the_printed_command_shows_the_same_again(check, refconv, fault):
     ran = checked(check, fault)
     commands = [line.partition("again: ")[2] for line in ran.out.splitlines() if "again: " in line]

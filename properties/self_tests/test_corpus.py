@@ -209,7 +209,9 @@ def launch(compiler: str, pair: Pair, *, faulty: bool, schedule: Schedule = Sche
     with scheduled(schedule):
         arguments = {argument["name"]: value_of(argument) for argument in pair.arguments}
         before = {name: None if value is None else np.array(value) for name, value in arguments.items()}
-        scalars = {name: value[()] if value is not None and not value.ndim else value for name, value in arguments.items()}
+        scalars = {
+            name: value[()] if value is not None and not value.ndim else value for name, value in arguments.items()
+        }
         kernel(pair.grid, pair.block, tuple(scalars.values()), shared_mem=pair.shared)
     return before, arguments
 

@@ -44,7 +44,8 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
         thread_[i].fenced = false;
         thread_[i].syncs = 0;
     }
-    memset(warp_syncs_, 0, sizeof warp_syncs_);
+    if (any_syncs_) memset(syncs_known_, 0, sizeof syncs_known_);
+    any_syncs_ = false;
     live_ = count_;
     fill_queue();
     for (;;) {
@@ -308,11 +309,10 @@ unsigned Block::collective(unsigned mask, int operation, uint64_t value, uint64_
     }
     // The last to come hands everybody's values to everybody, and lets them go on.
     int woken[kWarpSize], count = 0;
-    uint16_t syncs = operation == kSyncWarp ? ++warp_syncs_[first / kWarpSize] : 0;
+    if (operation == kSyncWarp) sync_clocks(first, taking_part);
     for (int to = 0; to < kWarpSize; ++to) {
         if (!(taking_part >> to & 1)) continue;
         Thread& thread = thread_[first + to];
-        if (operation == kSyncWarp) thread.syncs = syncs;
         for (int from = 0; thread.lanes && from < kWarpSize; ++from) {
             bool here = taking_part >> from & 1;
             thread.lanes[from] = here ? thread_[first + from].value : kUndefinedValue;
@@ -324,6 +324,22 @@ unsigned Block::collective(unsigned mask, int operation, uint64_t value, uint64_
     for (int i = 0; i < count; ++i) push(woken[i]);
     hand_over();
     return taking_part;
+}
+
+// Every lane that takes part has one more behind it, and learns what any of them knew.
+void Block::sync_clocks(int first, unsigned lanes) {
+    any_syncs_ = true;
+    uint16_t latest[kWarpSize] = {};
+    for (int lane = 0; lane < kWarpSize; ++lane) {
+        if (!(lanes >> lane & 1)) continue;
+        thread_[first + lane].syncs = ++syncs_known_[first + lane][lane];
+        for (int other = 0; other < kWarpSize; ++other) {
+            if (syncs_known_[first + lane][other] > latest[other]) latest[other] = syncs_known_[first + lane][other];
+        }
+    }
+    for (int lane = 0; lane < kWarpSize; ++lane) {
+        if (lanes >> lane & 1) memcpy(syncs_known_[first + lane], latest, sizeof latest);
+    }
 }
 
 // -- turns ---------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ struct alignas(64) Thread {
     int stack;
     int predicate;   // what it brought to a barrier
     int atomics;     // since its last turn
-    uint16_t syncs;  // how many __syncwarp of its warp it has taken part in, by the warp's own count
+    uint16_t syncs;  // how many __syncwarp it has taken part in
     State state;
     bool fenced;  // has called __threadfence since it last wrote to global memory
     // What it brought to a collective, and where it wants the others' values.
@@ -73,6 +73,7 @@ class Block {
     Index current_thread() const { return thread_[current_].index; }
     const Stacks& stacks() const { return stacks_; }
     Random& random() { return *random_; }
+    uint16_t syncs_known(int thread, int other) const { return syncs_known_[thread][other % kWarpSize]; }
     Finding& finding() { return *finding_; }
 
   private:
@@ -87,6 +88,7 @@ class Block {
     void leave(void** save);  // switches to `run`
     void become_current();
 
+    void sync_clocks(int first, unsigned lanes);
     bool release_converging();
     bool open_barrier();  // all wait: true if it was for one barrier; else the finding says what is wrong
     void set_waiting(Kind, int waiting, int other);
@@ -97,7 +99,10 @@ class Block {
     int queue_[kMostThreads];  // a ring
     int head_ = 0, queued_ = 0;
     int turns_[kMostThreads];
-    uint16_t warp_syncs_[kMostThreads / kWarpSize];
+    // For each thread, and each lane of its warp: how many __syncwarp that lane had behind it, as far as the thread
+    // can know: a vector clock.
+    uint16_t syncs_known_[kMostThreads][kWarpSize];
+    bool any_syncs_ = true;
     int count_ = 0, live_ = 0, current_ = 0, predicates_ = 0;
     int32_t order_ = kInOrder;
     void* scheduler_ = nullptr;

@@ -72,7 +72,7 @@ void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Fi
         finding->kind = kOutOfMemory;
         return;
     }
-    Traps traps(finding);
+    Traps traps(finding, image.base);
     for (uint64_t i = 0; i < count; ++i) {
         uint64_t turn = turns[i];
         blockIdx = {unsigned(turn % grid.x), unsigned(turn / grid.x % grid.y), unsigned(turn / grid.x / grid.y)};

@@ -120,9 +120,7 @@ bool ordered(const Stamp& other, uint16_t other_thread) {
     if (other.phase >= fast.block_first_phase) {
         if (other.phase < fast.phase || other_thread == self) return true;
         if (other_thread / kWarpSize == self / kWarpSize) {
-            bool both_synced = the_block.thread(self).syncs > other.syncs &&
-                               the_block.thread(other_thread).syncs > other.syncs;
-            if (both_synced) return true;
+            if (the_block.syncs_known(self, other_thread) > other.syncs) return true;
         }
     }
     return fences.knows({other.phase, other_thread, other.syncs}, {fast.phase, fast.thread, fast.syncs});
@@ -151,8 +149,12 @@ void note_read(Cell& cell, const Stamp& stamp) {
         cell.foreign_read = cell.read;
     } else if (!ordered(cell.read, cell.read.thread)) {
         // A write that comes after this read, but not after that one, must be checked against that one, too. Had it
-        // been ordered before this one, whatever comes after this one would come after both.
-        cell.other_read = cell.read;
+        // been ordered before this one, whatever comes after this one would come after both. One by another warp is
+        // worth more: a __syncwarp will not order it.
+        bool other_warp = cell.read.thread / kWarpSize != stamp.thread / kWarpSize;
+        bool kept_is_foreign = cell.other_read.phase == fast.phase &&
+                               cell.other_read.thread / kWarpSize != stamp.thread / kWarpSize;
+        if (other_warp || !kept_is_foreign) cell.other_read = cell.read;
     }
     cell.read = stamp;
 }
@@ -178,6 +180,10 @@ bool check_cell(Cell& cell, const Now& now) {
     check_against(now, cell.foreign_read, cell.foreign_read.thread, kRead);
     // A thread's atomic does not make its own plain write of a moment ago an atomic one.
     bool plain_remains = now.access == kAtomic && is_own(cell.write) && !cell.write.is_atomic();
+    // And the last of several threads' atomics is not the only one that a plain access may race with.
+    if (now.access == kAtomic && cell.write.is_atomic() && !ordered(cell.write, cell.write.thread)) {
+        cell.other_read = cell.write;
+    }
     if (!plain_remains) cell.write = now.stamp;
     cell.never_written = false;
     return unwritten;

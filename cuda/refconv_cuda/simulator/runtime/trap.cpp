@@ -17,6 +17,7 @@ constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGINT, SIGALRM, SI
 constexpr int kSignalCount = sizeof kSignals / sizeof kSignals[0];
 
 Finding* current_finding;
+uintptr_t base;
 long launching_thread;
 volatile uint64_t signals;  // a bit each
 struct sigaction previous[kSignalCount];
@@ -33,6 +34,15 @@ uintptr_t stack_pointer(const ucontext_t* context) {
 #endif
 }
 
+// Just behind where it happened, as a return address would be.
+uintptr_t program_counter(const ucontext_t* context) {
+#if defined(__x86_64__)
+    return static_cast<uintptr_t>(context->uc_mcontext.gregs[REG_RIP]) + 1;
+#else
+    return context->uc_mcontext.pc + 1;
+#endif
+}
+
 int was_write(const ucontext_t* context) {
 #if defined(__x86_64__)
     return (context->uc_mcontext.gregs[REG_ERR] >> 1) & 1;  // bit 1 of the page fault's error code
@@ -45,6 +55,7 @@ int was_write(const ucontext_t* context) {
 void describe(int signal, const siginfo_t* info, const ucontext_t* context) {
     Finding& finding = *current_finding;
     finding.thread = the_block.current_thread();
+    finding.pc = program_counter(context) - base;
     finding.address = reinterpret_cast<uintptr_t>(info->si_addr);
     if (signal == SIGSEGV && info->si_code == SI_KERNEL) finding.address = ~uintptr_t(0);  // the processor did not say
     finding.region = kNoRegion;
@@ -97,7 +108,8 @@ void on_signal(int signal, siginfo_t* info, void* data) {
 
 }  // namespace
 
-Traps::Traps(Finding* finding) {
+Traps::Traps(Finding* finding, uintptr_t module_base) {
+    base = module_base;
     current_finding = finding;
     launching_thread = syscall(SYS_gettid);
     signals = 0;

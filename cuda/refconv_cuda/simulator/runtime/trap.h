@@ -8,7 +8,7 @@ namespace refconv {
 // signals are its own.
 class Traps {
   public:
-    explicit Traps(Finding*);
+    Traps(Finding*, uintptr_t module_base);
     ~Traps();
     // The signals that have come so far, a bit each. Those that come on a fiber end it at once; others, while the
     // scheduler runs, are looked at between two phases of a block.

@@ -81,8 +81,8 @@ struct MatrixElement<int> {
 template <class T>
 constexpr bool matrix_shape_exists(int m, int n, int k) {
     using nvcuda::wmma::precision::tf32;
-    if (std::is_same_v<T, tf32>) return m == 16 && n == 16 && k == 8;
-    if (std::is_same_v<T, double>) return m == 8 && n == 8 && k == 4;
+    if (is_same<T, tf32>) return m == 16 && n == 16 && k == 8;
+    if (is_same<T, double>) return m == 8 && n == 8 && k == 4;
     return k == 16 && ((m == 16 && n == 16) || (m == 32 && n == 8) || (m == 8 && n == 32));
 }
 
@@ -155,7 +155,7 @@ REFCONV_UNCHECKED inline void multiply(Sum (&sums)[each], const Mine& mine, cons
 // A sum as an element of D. Integers wrap around, or are brought into range.
 template <class T, class Sum>
 inline T matrix_result(Sum sum, bool saturate) {
-    if constexpr (std::is_same_v<T, int>) {
+    if constexpr (is_same<T, int>) {
         constexpr Sum lowest = -2147483648ll, highest = 2147483647ll;
         if (saturate) sum = sum < lowest ? lowest : sum > highest ? highest : sum;
     }
@@ -178,9 +178,9 @@ class fragment {
     static constexpr int num_storage_elements = Shares::kEach;
     storage_element_type x[num_elements];
 
-    static_assert(std::is_same_v<Use, accumulator> || refconv::matrix_shape_exists<T>(m, n, k),
+    static_assert(refconv::is_same<Use, accumulator> || refconv::matrix_shape_exists<T>(m, n, k),
                   "wmma has no fragments of this shape and element type");
-    static_assert(std::is_same_v<Use, accumulator> == std::is_same_v<Layout, void>,
+    static_assert(refconv::is_same<Use, accumulator> == refconv::is_same<Layout, void>,
                   "fragments of matrix_a and matrix_b have a layout, accumulators none");
 };
 
@@ -200,7 +200,7 @@ inline void load_matrix_sync(fragment<Use, m, n, k, T, Layout>& matrix, const El
     int lane = static_cast<int>(refconv::lane());
     for (int e = 0; e < Shares::kEach; ++e) {
         unsigned i = Shares::row(lane, e), j = Shares::column(lane, e);
-        matrix.x[e] = p[std::is_same_v<Layout, row_major> ? i * ldm + j : i + j * ldm];
+        matrix.x[e] = p[refconv::is_same<Layout, row_major> ? i * ldm + j : i + j * ldm];
     }
 }
 

@@ -3,8 +3,8 @@
 #pragma once
 #include "barriers.h"
 #include "memory.h"
+#include "traits.h"
 #include "vector_types.h"
-#include "../include/type_traits"
 
 // Told to the checker before each atomic access: two of them are no race, and the plain accesses below are not seen.
 #ifdef REFCONV_CHECK
@@ -16,7 +16,6 @@ inline void refconv_atomic_access(const volatile void*, int, const void*) {}
 namespace refconv {
 
 // The types that CUDA has an atomic operation for. cuda_fp16.h and cuda_bf16.h add theirs to the first.
-template <class T, class... Types> inline constexpr bool is_one_of = (std::is_same_v<T, Types> || ...);
 using u32 = unsigned;
 using u64 = unsigned long long;
 template <class T> inline constexpr bool can_add = is_one_of<T, int, u32, u64, float, double, float2, float4>;

@@ -7,8 +7,8 @@
 // The C library's <math.h> is not included: it differs from one version to the next, and makes macros of isnan and
 // its like, which would swallow the overloads below. include/math.h stands in for it.
 #pragma once
-#include "../include/type_traits"
 #include "bits.h"
+#include "traits.h"
 
 #define INFINITY __builtin_inff()
 #define NAN __builtin_nanf("")
@@ -30,10 +30,10 @@
 
 namespace refconv {
 template <class T>
-using if_integer = std::enable_if_t<std::is_integral_v<T>, int>;
+using if_integer = only_if<is_integer<T>>;
 // Arithmetic operands that are not both float: C++ takes them as double.
 template <class A, class B>
-using if_mixed = std::enable_if_t<std::is_arithmetic_v<A> && std::is_arithmetic_v<B> && !std::is_same_v<A, B>, int>;
+using if_mixed = only_if<is_number<A> && is_number<B> && !is_same<A, B>>;
 }  // namespace refconv
 
 // -- C's functions, overloaded -------------------------------------------------------------------------------

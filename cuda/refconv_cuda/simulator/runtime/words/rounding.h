@@ -76,7 +76,7 @@ template <class Integer>
 inline double exact_or_odd(Integer value) {
     if constexpr (sizeof(Integer) < 8) {
         return static_cast<double>(value);
-    } else if constexpr (std::is_signed_v<Integer>) {
+    } else if constexpr (Integer(-1) < Integer(0)) {
         return odd_double(static_cast<long long>(value));
     } else {
         return odd_double(static_cast<unsigned long long>(value));

@@ -4,11 +4,11 @@
 // makes of them what its intrinsic says. The runtime does the waiting, and it is what complains of a lane that is
 // missing, has come with another mask, or waits at another intrinsic.
 #pragma once
-#include "../include/type_traits"
 #include "barriers.h"
 #include "bits.h"
 #include "index.h"
 #include "integers.h"
+#include "traits.h"
 
 namespace refconv {
 
@@ -99,7 +99,7 @@ REFCONV_UNCHECKED inline T from_word(unsigned long long word) {
 
 // The types that CUDA has shuffles for; cuda_fp16.h and cuda_bf16.h add theirs. Smaller integers become int.
 template <class T>
-inline constexpr bool can_be_shuffled = std::is_arithmetic_v<T> && sizeof(T) >= 4;
+inline constexpr bool can_be_shuffled = is_number<T> && sizeof(T) >= 4;
 
 // A warp is cut into segments of `width` lanes. Which lane a lane reads from: `chosen` if that lies within its
 // segment, else itself.
@@ -196,7 +196,7 @@ struct Match {
 };
 template <class T>
 REFCONV_UNCHECKED inline Match match(unsigned mask, Collective operation, T value, const char* file, int line) {
-    static_assert(std::is_arithmetic_v<T> && sizeof(T) >= 4, "CUDA has no match for this type");
+    static_assert(is_number<T> && sizeof(T) >= 4, "CUDA has no match for this type");
     Lanes lanes;
     exchange(lanes, mask, operation, to_word(value), file, line);
     unsigned equal = 0;
