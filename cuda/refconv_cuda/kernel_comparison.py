@@ -47,7 +47,8 @@ def compare(before: Report, after: Report) -> Comparison:
 def _changes(old: Figures, new: Figures, architecture: str, threads: int) -> Iterator[tuple[bool, str]]:
     """Whether it is worse, and what it is."""
     if new.error:
-        yield old.error is None, f"does not compile: {new.error}"
+        if new.error != old.error:
+            yield old.error is None, f"does not compile: {new.error}"
         return
     if old.error:
         yield False, "compiles again"

@@ -3,8 +3,8 @@
 ptxas gives registers to a warp in steps (`occupancy.REGISTERS_GRANULARITY`). A kernel that needs a register or two more
 than a step would get a whole step more, and with it often one block less on the multiprocessor; ptxas then prefers to
 keep those words in memory, where the L1 cache has them. ``__launch_bounds__(threads, 1)`` tells it not to: our implicit
-GEMMs then spill nowhere, take 8 to 30 registers more, and lose a block of three or two of sixteen. So such a spill is no
-fault. One of more than a step, or one that buys nothing, is.
+GEMMs then spill nowhere, take 8 to 30 registers more, and lose a block of three or two of sixteen. So such a spill is
+no fault. One of more than a step, or one that buys nothing, is.
 """
 
 from __future__ import annotations

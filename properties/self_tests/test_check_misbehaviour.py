@@ -9,6 +9,8 @@ import pytest
 
 from refconv.implementation import ImplementationError, load
 
+pytestmark = pytest.mark.slow
+
 PLANTED = Path(__file__).parent / "planted"
 
 LAWS = ("index-sum", "repeat")

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PLANTED = Path(__file__).parent / "planted"
 RIGHT = ("refconv", "check", "--impl", f"{PLANTED / 'right.py'}:Conv")
 BROKEN = ("refconv", "check", "--impl", f"{PLANTED / 'returns_none.py'}:Conv")

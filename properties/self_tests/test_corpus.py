@@ -224,8 +224,21 @@ def assert_right(compiler: str, pair: Pair, schedule: Schedule) -> None:
         assert np.array_equal(after[name], expected), f"{schedule}: {name} = {after[name]}, not {expected}"
 
 
+# What the checker does not find, and why; docs/simulator.md says the same. A test that fails here is good news.
+BEYOND = {
+    "memcheck/device_table_overrun": "behind a __device__ array lies another variable of the module",
+    "racecheck/block_atomic_across_blocks": "every scope of an atomic counts as the whole device's",
+    "racecheck/last_block_fence_before_barrier": "a fence counts for what its thread learns at the next barrier",
+}
+BEYOND_CLANG = {"memcheck/float4_copy_misaligned": "clang copies a vector in four parts, each of which is aligned"}
+
+
 @each_pair
 def test_the_fault_is_found(compiler, pair):
+    name = f"{pair.tool}/{pair.name}"
+    if name in BEYOND or (name in BEYOND_CLANG and compiler == "ziglang"):
+        launch(compiler, pair, faulty=True)  # and nothing is raised
+        return
     with pytest.raises(KernelError) as raised:
         launch(compiler, pair, faulty=True)
     finding, message = raised.value.finding, str(raised.value)

@@ -241,14 +241,16 @@ void tick(uintptr_t address, uint32_t size, Access access, const void* pc) {
 
 // -- one access ----------------------------------------------------------------------------------------------
 
-void check(const volatile void* pointer, uint32_t size, Access access, const void* pc) {
-    uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
-    if (is_own_variable(address)) return;
+namespace {
+
+// Returns whether it reads what nobody has written.
+bool check_one(uintptr_t address, uint32_t size, Access access, const void* pc) {
+    if (is_own_variable(address)) return false;
     if (fast.countdown == 0) tick(address, size, access, pc);
     --fast.countdown;
     Area* area = area_of(address);
     if (!area) {
-        if (address - image.begin < image.end - image.begin) return;  // constants
+        if (address - image.begin < image.end - image.begin) return false;  // constants
         report(kOutOfBounds, address, size, access, pc, nullptr);
     }
     uintptr_t offset = address - area->begin;
@@ -269,19 +271,30 @@ void check(const volatile void* pointer, uint32_t size, Access access, const voi
     }
     // A struct is copied with its padding, which nobody writes: up to eight bytes, some must have been written. Of a
     // vector's sixteen, every word.
-    bool is_unwritten = unwritten == size || (size == 16 && unwritten_words > 0);
-    if (is_unwritten && unwritten_read.size == 0) {
-        unwritten_read = {address, size, access, pc, area, the_block.current_thread()};
-    }
     if (access == kAtomic && !area->shared) {
         bool fenced = the_block.thread(the_block.current()).fenced;
         fences.atomic(address, fast.block_first_phase, {fast.phase, fast.thread, fast.syncs}, fenced);
     }
+    return unwritten == size || (size == 16 && unwritten_words > 0);
+}
+
+void note_unwritten(uintptr_t address, size_t size, Access access, const void* pc) {
+    if (unwritten_read.size) return;
+    unwritten_read = {address, uint32_t(size), access, pc, area_of(address), the_block.current_thread()};
+}
+
+}  // namespace
+
+void check(const volatile void* pointer, uint32_t size, Access access, const void* pc) {
+    uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+    if (check_one(address, size, access, pc)) note_unwritten(address, size, access, pc);
 }
 
 void check_range(const volatile void* pointer, size_t size, Access access, const void* pc) {
-    const volatile char* byte = static_cast<const volatile char*>(pointer);
-    for (size_t i = 0; i < size; ++i) check(byte + i, 1, access, pc);
+    uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+    size_t unwritten = 0;
+    for (size_t i = 0; i < size; ++i) unwritten += check_one(address + i, 1, access, pc);
+    if (size && unwritten == size) note_unwritten(address, size, access, pc);
 }
 
 void fence() { the_block.thread(the_block.current()).fenced = true; }

@@ -1,0 +1,482 @@
+"""Compiling without a GPU: the compiler's logs, occupancy, machine code, and what is said where something is missing.
+
+The logs are recorded from the versions that they name. What needs NVRTC itself is in ``cuda_matrix/``, which the tox
+environments of the CUDA lines run.
+"""
+
+import importlib
+import subprocess
+import sys
+import types
+from importlib import metadata
+
+import numpy as np
+import pytest
+
+from refconv import exact
+from refconv.problem import Problem
+from refconv_cuda import convolution, cupy_wheels, device, diagnostics, gpu, instances, nvrtc, resources, sass
+from refconv_cuda.convolution import LARGE, SMALL, Im2col, ImplicitGemm
+from refconv_cuda.diagnostics import Diagnostic
+from refconv_cuda.occupancy import LIMITS, Occupancy, capability, occupancy
+from refconv_cuda.resources import Resources
+
+# -- ptxas's figures --------------------------------------------------------------------------------
+
+LOG_11_8 = """\
+ptxas info    : 0 bytes gmem
+ptxas info    : Compiling entry function 'h' for 'sm_90'
+ptxas info    : Function properties for h
+ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+ptxas info    : Used 10 registers, 80000 bytes smem, 360 bytes cmem[0]
+ptxas info    : Function properties for _Z1gi
+ptxas         .     8 bytes stack frame, 4 bytes spill stores, 8 bytes spill loads
+ptxas info    : Compiling entry function '_Z1fPi' for 'sm_90'
+ptxas info    : Function properties for _Z1fPi
+ptxas         .     1152 bytes stack frame, 1036 bytes spill stores, 1368 bytes spill loads
+ptxas info    : Used 24 registers, 360 bytes cmem[0]
+"""
+LOG_12_9 = """\
+ptxas info    : 80 bytes gmem
+ptxas info    : Compiling entry function '_Z10sum_splitsIfEvPKT_' for 'sm_121f'
+ptxas info    : Function properties for _Z10sum_splitsIfEvPKT_
+ptxas         .     8 bytes stack frame, 4 bytes spill stores, 8 bytes spill loads
+ptxas info    : Used 56 registers, used 1 barriers, 8 bytes cumulative stack size, 2176 bytes smem
+ptxas info    : Compile time = 81.770 ms
+"""
+LOG_13_5 = """\
+ptxas info    : Overriding maximum register limit 256 for '_Z1fPi' with  24 of maxrregcount option
+ptxas info    : 0 bytes gmem
+ptxas info    : Compiling entry function '_Z1fPi' for 'sm_80'
+ptxas info    : Function properties for _Z1fPi
+ptxas         .     1112 bytes stack frame, 996 bytes spill stores, 1284 bytes spill loads
+ptxas info    : Used 24 registers, used 0 barriers, 1112 bytes cumulative stack size, 360 bytes cmem[0]
+ptxas info    : Compile time = 36.341 ms
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        (
+            LOG_11_8,
+            {
+                "h": Resources(10, shared=80000, stack=8, spill_stores=4, spill_loads=8),  # with the function it calls
+                "_Z1fPi": Resources(24, stack=1152, spill_stores=1036, spill_loads=1368),
+            },
+        ),
+        (
+            LOG_12_9,
+            {"_Z10sum_splitsIfEvPKT_": Resources(56, shared=2176, stack=8, spill_stores=4, spill_loads=8)},
+        ),
+        (LOG_13_5, {"_Z1fPi": Resources(24, stack=1112, spill_stores=996, spill_loads=1284)}),
+        ("", {}),
+    ],
+    ids=["11.8", "12.9", "13.5", "nothing"],
+)
+def test_resources_are_read_from_logs(log, expected):
+    assert resources.read(log) == expected
+
+
+# -- complaints -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        (LOG_11_8 + LOG_12_9 + LOG_13_5, []),
+        (
+            "nvrtc: warning: Architectures prior to '<compute/sm>_75' are deprecated and may be removed in a future "
+            "release",
+            [],  # 12.8 and 12.9, of a GPU and not of a kernel
+        ),
+        (
+            '/k/a b/file.cu(2): warning #177-D: variable "a" was declared but never referenced\n   int a;\n       ^\n\n'
+            'Remark: The warnings can be suppressed with "-diag-suppress <warning-number>"\n',
+            [Diagnostic("warning", 'variable "a" was declared but never referenced', "/k/a b/file.cu", 2)],
+        ),
+        (
+            '/k/file.cu(12): error: identifier "__vimin3_s32" is undefined\n\n1 error detected in the compilation.',
+            [Diagnostic("error", 'identifier "__vimin3_s32" is undefined', "/k/file.cu", 12)],
+        ),
+        (
+            "/k/file.cu(6): catastrophic error: #error directive: x",
+            [Diagnostic("error", "#error directive: x", "/k/file.cu", 6)],
+        ),
+        (
+            "ptxas application ptx input, line 31; error   : Feature 'barrier.cluster.arrive' requires .target sm_90 "
+            "or higher\nptxas fatal   : Ptx assembly aborted due to errors\n",
+            [Diagnostic("error", "Feature 'barrier.cluster.arrive' requires .target sm_90 or higher", ptx_line=31)],
+        ),
+        (
+            " ptxas error   : Entry function '_Z1hPi' uses too much shared data (0x13880 bytes, 0xc000 max)",
+            [Diagnostic("error", "Entry function '_Z1hPi' uses too much shared data (0x13880 bytes, 0xc000 max)")],
+        ),
+        (
+            "ptxas warning : For profile sm_80 adjusting per thread register count of 16 to lower bound of 24",
+            [Diagnostic("warning", "For profile sm_80 adjusting per thread register count of 16 to lower bound of 24")],
+        ),
+        (
+            "nvrtc: error: invalid value for --std (-std)",
+            [Diagnostic("error", "invalid value for --std (-std)")],
+        ),
+    ],
+    ids=["none", "age", "warning", "error", "catastrophic", "ptx", "shared", "ptxas warning", "option"],
+)
+def test_complaints_are_read_from_logs(log, expected):
+    assert diagnostics.read(log) == expected
+
+
+def test_a_complaint_says_where():
+    assert str(Diagnostic("error", "no", "a.cu", 3)) == "a.cu(3): error: no"
+    assert str(Diagnostic("error", "no", ptx_line=31)) == "line 31 of the PTX: error: no"
+    assert str(Diagnostic("warning", "hm")) == "warning: hm"
+
+
+PTX = """\
+.visible .entry _Z1fPi(
+)
+{
+\t.loc\t1 2 1
+\tadd.s32 %r1, %r2, %r3;
+\t.loc\t2 7 3, function_name $L__info_string0, inlined_at 1 3 5
+\tbarrier.cluster.arrive.aligned;
+}
+.visible .entry _Z1gPi(
+)
+{
+\tret;
+}
+\t.file\t1 "/k/file.cu"
+\t.file\t2 "/k/tile.cuh"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [(5, ("/k/file.cu", 2)), (7, ("/k/tile.cuh", 7)), (12, None), (1, None), (99, None)]
+)
+def test_a_line_of_ptx_leads_to_ours(line, expected):
+    assert diagnostics.source_line(PTX, line) == expected
+
+
+# -- occupancy --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("architecture", "threads", "registers", "shared", "expected"),
+    [
+        # The Best Practices Guide, "Calculating Occupancy": 7.0 holds 2,048 threads; 37 registers and blocks of 128
+        # give 12 blocks and 0.75, blocks of 320 give 4 and 0.63.
+        ("sm_70", 128, 37, 0, Occupancy(12, 0.75, "registers")),
+        ("sm_70", 320, 37, 0, Occupancy(4, 0.625, "registers")),
+        # The same guide: 32 registers a thread are the most for all 2,048.
+        ("sm_70", 256, 32, 0, Occupancy(8, 1.0, "warps")),
+        ("sm_70", 256, 33, 0, Occupancy(6, 0.75, "registers")),
+        # The Ampere Tuning Guide: 64 warps on 8.0, 48 on 8.6, 163 KB for one block of 164, for the driver keeps 1.
+        ("sm_80", 1024, 32, 0, Occupancy(2, 1.0, "warps")),
+        ("sm_86", 1024, 32, 0, Occupancy(1, 1024 / 1536, "warps")),
+        ("sm_80", 256, 32, 163 * 1024, Occupancy(1, 0.125, "shared memory")),
+        ("sm_80", 256, 32, 163 * 1024 + 1, Occupancy(0, 0.0, "shared memory")),
+        # The Hopper Tuning Guide: 64 warps and 32 blocks, 227 KB for one block of 228.
+        ("sm_90a", 32, 16, 0, Occupancy(32, 0.5, "blocks")),
+        ("sm_90", 128, 32, 227 * 1024, Occupancy(1, 0.0625, "shared memory")),
+        # Turing's 32 warps and 16 blocks; a block without threads to fill them.
+        ("sm_75", 32, 16, 0, Occupancy(16, 0.5, "blocks")),
+        ("sm_75", 256, 255, 0, Occupancy(1, 0.25, "registers")),
+        # 32 K registers a block on 5.3: 1,024 threads with 33 registers cannot be launched.
+        ("sm_53", 1024, 33, 0, Occupancy(0, 0.0, "registers")),
+        ("sm_52", 1024, 33, 0, Occupancy(1, 0.5, "registers")),
+        # Shared memory in steps of 256 bytes, and of 128 from 8.0 on, with the driver's 1,024.
+        ("sm_52", 32, 16, 3073, Occupancy(29, 29 / 64, "shared memory")),
+        ("sm_120", 64, 56, 2176, Occupancy(18, 0.75, "registers")),
+    ],
+)
+def test_occupancy_is_that_of_nvidias_calculator(architecture, threads, registers, shared, expected):
+    assert occupancy(architecture, threads=threads, registers=registers, shared=shared) == expected
+
+
+def test_occupancy_is_unknown_where_the_limits_are():
+    assert occupancy("sm_999", threads=32, registers=32) is None
+
+
+def test_a_block_that_no_launch_can_have_is_refused():
+    for threads in (0, 1025):
+        with pytest.raises(ValueError, match=f"threads = {threads} must be 1 to 1,024"):
+            occupancy("sm_90", threads=threads, registers=32)
+
+
+def test_names_of_architectures():
+    assert [capability(name) for name in ("sm_90", "sm_90a", "sm_100f", "compute_121")] == [90, 90, 100, 121]
+    for name in ("90", "sm_", "sm_9x", "gfx_90", "sm_a90"):
+        with pytest.raises(ValueError, match="must be like sm_90"):
+            capability(name)
+
+
+def test_the_limits_are_whole():
+    for number, limits in LIMITS.items():
+        assert limits.threads % 32 == 0, number
+        assert limits.threads // 32 >= limits.blocks, number  # a block is a warp at least
+
+
+# -- machine code -----------------------------------------------------------------------------------
+
+# nvdisasm 13.5 on a cubin of sm_90, shortened.
+LISTING = """\
+\t.target\tsm_90
+
+//--------------------- .text._Z1fPi --------------------------
+\t.section\t.text._Z1fPi,"ax",@progbits
+.text._Z1fPi:
+        /*0000*/                   LDC R1, c[0x0][0x28] ;
+        /*0010*/                   HFMA2.MMA R2, -RZ, RZ, 0, 0 ;
+.L_x_1:
+        /*0020*/                   LDG.E R4, desc[UR6][R2.64] ;
+.L_x_0:
+        /*0030*/                   LDS R8, [R7] ;
+        /*0040*/                   FFMA R0, R8, R4, R0 ;
+        /*0050*/                   STL [R1], R0 ;
+        /*0060*/              @!P0 BRA `(.L_x_0) ;
+        /*0070*/                   IADD3 R2, R2, 0x1, RZ ;
+        /*0080*/               @P1 BRA `(.L_x_1) ;
+        /*0090*/                   EXIT ;
+.L_x_2:
+        /*00a0*/                   BRA `(.L_x_2);
+.L_x_3:
+
+
+//--------------------- .text.g --------------------------
+\t.section\t.text.g,"ax",@progbits
+.text.g:
+        /*0000*/                   MUFU.RCP R0, R0 ;
+        /*0010*/                   DFMA R0, R0, R2, R4 ;
+        /*0020*/                   EXIT ;
+"""
+
+
+def test_the_main_loop_is_the_innermost_that_computes():
+    code = sass.read(LISTING)
+    assert list(code) == ["_Z1fPi", "g"]
+    loop = sass.main_loop(code["_Z1fPi"])
+    assert [each.opcode for each in loop] == ["LDS", "FFMA", "STL", "BRA"]
+    assert sass.mix(loop) == {"shared": 1, "float": 1, "local": 1, "control": 1}
+
+
+def test_without_a_loop_it_is_the_whole_kernel():
+    kernel = sass.read(LISTING)["g"]
+    assert sass.main_loop(kernel) == kernel
+    assert sass.mix(kernel) == {"conversion": 1, "float": 1, "control": 1}
+
+
+@pytest.mark.parametrize(
+    ("opcode", "kind"),
+    [
+        ("LDG.E.128", "global"),
+        ("ATOMG.E.ADD", "global"),
+        ("LDS.128", "shared"),
+        ("LDL.LU", "local"),
+        ("ULDC.64", "constant"),
+        ("BAR.SYNC.DEFER_BLOCKING", "control"),
+        ("I2F.RP", "conversion"),
+        ("DADD", "float"),
+        ("FFMA2", "float"),
+        ("HMMA.16816.F32", "float"),
+        ("HGMMA.64x128x16.F32", "float"),
+        ("IMAD.WIDE", "integer"),
+        ("FLO.U32", "integer"),
+        ("UIADD3", "integer"),
+    ],
+)
+def test_kinds_of_instructions(opcode, kind):
+    assert sass.Instruction(0, opcode).kind == kind
+
+
+def test_a_constant_moved_through_the_half_precision_pipe_is_no_arithmetic():
+    assert sass.read(LISTING)["_Z1fPi"][1].kind == "integer"
+
+
+# -- the instances ----------------------------------------------------------------------------------
+
+
+class Recorder:
+    """A device that notes which kernels are launched, with how many threads a block, and computes nothing."""
+
+    name = "recorder"
+
+    def __init__(self):
+        self.launched = set()
+
+    def holds(self, array):
+        return True
+
+    def to_device(self, array):
+        return array
+
+    def empty(self, shape, dtype):
+        return np.zeros(shape, dtype)
+
+    def matmul(self, a, b):
+        return np.zeros((a.shape[0], a.shape[1], b.shape[2]), a.dtype)
+
+    def kernel(self, file, name):
+        return lambda grid, block, args: self.launched.add(instances.Instance(file, name, block[0]))
+
+
+def test_the_instances_are_those_that_the_launchers_ask_for():
+    recorder = Recorder()
+    problem = Problem.parse("b2h9w9i1o1k1")  # pixels enough for two splits
+    launchers = [Im2col(recorder), *(ImplicitGemm(tile=tile, splits=2, device_=recorder) for tile in (SMALL, LARGE))]
+    for dtype in map(np.dtype, convolution.C_NAMES):
+        o = exact.operands(problem, 0, dtype)
+        for conv in launchers:
+            conv.forward(o.x, o.w, problem)
+            conv.grad_input(o.gy, o.w, problem)
+            conv.grad_weight(o.gy, o.x, problem)
+    assert recorder.launched == set(instances.INSTANCES)
+
+
+def test_no_kernel_file_is_forgotten():
+    assert set(instances.FILES) == {path.name for path in device.KERNELS.glob("*.cu")}
+    assert instances.of_file("nothing.cu") == ()
+
+
+# -- what is missing --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh():
+    """Forgets which NVRTC was found, before and after."""
+    caches = (nvrtc._binding, nvrtc.release, nvrtc.architectures)
+    for cache in caches:
+        cache.cache_clear()
+    yield
+    for cache in caches:
+        cache.cache_clear()
+
+
+def test_without_a_binding_it_says_what_to_install(fresh, monkeypatch):
+    def absent(name):
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    monkeypatch.setattr(importlib, "import_module", absent)
+    assert "cuda-bindings" in nvrtc.unavailable()
+    assert "pip install 'refconv[nvrtc]'" in nvrtc.unavailable()
+    with pytest.raises(nvrtc.NvrtcMissing):
+        nvrtc.version()
+
+
+@pytest.mark.parametrize(
+    ("version", "wheel"),
+    [("11.8.7", "nvidia-cuda-nvrtc-cu11"), ("12.9.10", "nvidia-cuda-nvrtc-cu12"), ("13.5.0", "nvidia-cuda-nvrtc")],
+)
+def test_without_nvrtc_it_names_the_wheel(fresh, monkeypatch, version, wheel):
+    def not_found():
+        raise RuntimeError("Failed to dlopen libnvrtc.so.11.2")
+
+    monkeypatch.setattr(importlib, "import_module", lambda name: types.SimpleNamespace(nvrtcVersion=not_found))
+    monkeypatch.setattr(metadata, "version", lambda name: version)
+    reason = nvrtc.unavailable()
+    assert f"cuda-bindings {version} is here" in reason
+    assert f"pip install '{wheel}'" in reason
+
+
+class CudaError(RuntimeError):
+    """Stands for ``cupy.cuda.runtime.CUDARuntimeError``."""
+
+
+def fake_cupy(count=1, driver=13000, error=None, nvrtc_error=None):
+    """A CuPy for CUDA 12.9 that finds ``count`` GPUs, or whose driver or NVRTC fails."""
+
+    def get_device_count():
+        if error:
+            raise error
+        return count
+
+    def get_version():
+        if nvrtc_error:
+            raise nvrtc_error
+        return 12, 9
+
+    cupy = types.ModuleType("cupy")
+    cupy.__version__ = "14.2.0"
+    cupy.cuda = types.SimpleNamespace(
+        runtime=types.SimpleNamespace(
+            getDeviceCount=get_device_count,
+            driverGetVersion=lambda: driver,
+            runtimeGetVersion=lambda: 12090,
+            CUDARuntimeError=CudaError,
+        ),
+        nvrtc=types.SimpleNamespace(getVersion=get_version),
+    )
+    return cupy
+
+
+OLD_DRIVER = CudaError("cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version")
+NO_NVRTC = RuntimeError('Failure finding "libnvrtc.so.12"\nmore')
+
+
+@pytest.mark.parametrize(
+    ("cupy", "wheels", "words"),
+    [
+        (None, (), ["needs CuPy", "pip install 'refconv[cuda12]' or 'refconv[cuda13]'"]),
+        (fake_cupy(count=0), ("cupy-cuda12x",), ["CuPy 14.2.0 is here", "no GPU"]),
+        (fake_cupy(error=OLD_DRIVER, driver=0), ("cupy-cuda12x",), ["no NVIDIA driver", "no GPU"]),
+        (
+            fake_cupy(error=OLD_DRIVER, driver=12040),
+            ("cupy-cuda13x",),
+            ["for CUDA 12.4", "pip uninstall cupy-cuda13x", "pip install 'refconv[cuda12]'"],
+        ),
+        (fake_cupy(error=OLD_DRIVER, driver=11080), ("cupy-cuda12x",), ["for CUDA 11.8", "'cupy-cuda11x'"]),
+        (
+            fake_cupy(),
+            ("cupy-cuda12x", "cupy-cuda13x"),
+            ["cupy-cuda12x and cupy-cuda13x are installed at once", "pip uninstall cupy-cuda12x cupy-cuda13x"],
+        ),
+        (
+            fake_cupy(nvrtc_error=NO_NVRTC),
+            ("cupy-cuda12x",),
+            ["not NVRTC", 'finding "libnvrtc.so.12"', "pip install 'nvidia-cuda-nvrtc-cu12'"],
+        ),
+    ],
+    ids=["no CuPy", "no GPU", "no driver", "old driver", "older driver", "two wheels", "no NVRTC"],
+)
+def test_what_cupy_lacks_is_said(monkeypatch, cupy, wheels, words):
+    monkeypatch.setitem(sys.modules, "cupy", cupy)  # None makes the import fail
+    monkeypatch.setattr(cupy_wheels, "installed", lambda: wheels)
+    reason = cupy_wheels.unavailable()
+    assert all(word in reason for word in words), reason
+    assert "\n" not in reason
+
+
+def test_nothing_is_said_of_a_cupy_that_works(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", fake_cupy())
+    monkeypatch.setattr(cupy_wheels, "installed", lambda: ("cupy-cuda12x",))
+    assert cupy_wheels.unavailable() is None
+
+
+def test_cupys_wheels_are_found_by_name(monkeypatch):
+    names = ["cupy-cuda12x", "CuPy-CUDA13x", "cupy-stubs", "numpy", "cupyx-tools", None]
+    found = [types.SimpleNamespace(metadata={"Name": name}) for name in names]
+    monkeypatch.setattr(metadata, "distributions", lambda: found)
+    assert cupy_wheels.installed() == ("cupy-cuda12x", "cupy-cuda13x")
+
+
+def test_importing_never_imports_cupy_or_the_binding():
+    script = (
+        "import sys\n"
+        "from refconv_cuda import convolution, cupy_wheels, gpu, instances, kernel_report, kernel_survey, nvrtc\n"
+        "print([name for name in sys.modules if name.startswith(('cupy', 'cuda.'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_what_is_compiled_is_what_cupy_compiles(monkeypatch):
+    # One place says the options; this would see a second one grow.
+    compiled = []
+    monkeypatch.setattr(nvrtc, "_compile", lambda *arguments: compiled.append(arguments))
+    nvrtc.compile_ours("im2col.cu", "sm_90")
+    [(path, code, names, options, architecture)] = compiled
+    expected = gpu.raw_module_arguments("im2col.cu", "im2col<float>")
+    assert (path, architecture) == (device.KERNELS / "im2col.cu", "sm_90")
+    assert (code, options) == (expected["code"], expected["options"])
+    assert names == ["im2col<float>", "im2col<double>"]
