@@ -93,14 +93,16 @@ def _survey(options: argparse.Namespace) -> int:
 
 
 def _sources(options: argparse.Namespace) -> list[Source]:
-    from refconv_cuda import kernel_survey
+    from refconv_cuda import kernel_survey, nvrtc
 
     if options.file is None:
         return kernel_survey.ours()
     if not options.file.is_file():
         raise ValueError(f"there is no file {options.file}")
     threads = dict.fromkeys(options.name, options.threads)
-    flags = tuple(options.option) or kernel_survey.Source.options
+    flags = tuple(options.option)
+    if not any(flag.lstrip("-").startswith("std=") for flag in flags):
+        flags = (*nvrtc.OPTIONS, *flags)
     return [kernel_survey.Source(options.file.name, threads, options.threads, options.file.resolve(), flags)]
 
 

@@ -38,15 +38,21 @@ FLAGS = (
 # The compiler calls a hook at each load and store, and where an index leaves an array's dimension; the runtime has the
 # hooks (runtime/hooks.cpp), and no sanitizer's own runtime is linked. Vectors are hidden from the hooks, so there are
 # none.
-CHECK_FLAGS = ("-fsanitize=thread", "-fsanitize=bounds,alignment", "-g1", "-fno-omit-frame-pointer")
+CHECK_FLAGS = ("-fsanitize=bounds,alignment", "-g1", "-fno-omit-frame-pointer")
 CLANG_CHECK_FLAGS = (
     *CHECK_FLAGS,
+    *("-Xclang", "-fsanitize=thread"),  # told to clang alone: zig would add libc++'s headers
     *("-fno-vectorize", "-fno-slp-vectorize"),
     *("-mllvm", "-tsan-instrument-func-entry-exit=0", "-mllvm", "-tsan-instrument-read-before-write=1"),
 )
 # A lane that hands an unset variable to a shuffle does nothing wrong in CUDA; clang would conclude that it cannot.
 CLANG_FLAGS = ("-Xclang", "-no-enable-noundef-analysis")
-GCC_CHECK_FLAGS = (*CHECK_FLAGS, "-fno-tree-vectorize", "--param=tsan-instrument-func-entry-exit=0")
+GCC_CHECK_FLAGS = (
+    *CHECK_FLAGS,
+    "-fsanitize=thread",
+    "-fno-tree-vectorize",
+    "--param=tsan-instrument-func-entry-exit=0",
+)
 
 # The runtime needs nothing beyond C, which the Python process has already loaded.
 LINK_FLAGS = ("-shared", "-nostdlib")

@@ -22,7 +22,10 @@ from refconv_cuda.simulator import cache, compiler
 RUNTIME = Path(__file__).parent / "runtime"
 INCLUDE = RUNTIME / "include"
 
-DEFINITIONS = ("-D__CUDACC__=1", "-D__CUDA_ARCH__=900", "-DREFCONV_SIMULATOR=1")
+DEFINITIONS = (
+    *("-D__CUDACC__=1", "-D__CUDA_ARCH__=900", "-DREFCONV_SIMULATOR=1"),
+    *("-D__CUDACC_RTC__=1", "-D__CUDACC_VER_MAJOR__=12", "-D__CUDACC_VER_MINOR__=9"),
+)
 
 _LINE_MARKER = re.compile(r'^# (?P<line>\d+) "(?P<file>[^"]*)"(?P<flags>[ \d]*)$', re.MULTILINE)
 _PRAGMA = re.compile(r"^#pragma refconv include (\S+)$", re.MULTILINE)

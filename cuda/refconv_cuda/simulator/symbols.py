@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import functools
+import io
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,7 +71,7 @@ class Image:
             from elftools.elf.elffile import ELFFile
         except ModuleNotFoundError:
             return None  # findings then lack lines and names: pip install 'refconv[simulator]'
-        return ELFFile(self._file.open("rb"))
+        return ELFFile(io.BytesIO(self._file.read_bytes()))
 
     @functools.cached_property
     def _dwarf(self) -> Any:

@@ -86,6 +86,22 @@ def test_a_slip_that_only_11_8_refuses_has_its_line(tmp_path):
         assert compile_planted(path, OLDEST, "c++20").kernels.keys() == {INSTANCE}
 
 
+def test_without_a_standard_11_8_reads_c_of_1998():
+    # So the launcher says which it means. Later versions take C++17 for granted.
+    def compile_plain():
+        return nvrtc.compile_file(KERNELS / "im2col.cu", OLDEST, names=[INSTANCE], options=())
+
+    if VERSION >= (12, 0):
+        assert compile_plain().kernels.keys() == {INSTANCE}
+        return
+    with pytest.raises(nvrtc.CompileError) as caught:
+        compile_plain()
+    errors = [each for each in caught.value.diagnostics if each.kind == "error"]
+    lines = (KERNELS / "problem.cuh").read_text().splitlines()
+    assert {each.file for each in errors} == {str(KERNELS / "problem.cuh")}
+    assert all(lines[each.line - 1].strip().startswith("return {") for each in errors)
+
+
 def test_a_word_that_11_8_does_not_know_has_its_line(tmp_path):
     # The DPX functions came with 12.0, in all language modes and for all architectures.
     path, line = planted(tmp_path, PIXEL + " pixel = __vimin3_s32(static_cast<int>(pixel), 1 << 30, 1 << 30);")

@@ -233,11 +233,10 @@ void Block::set_waiting(Kind kind, int waiting, int other) {
 
 // -- waiting for lanes of the warp ---------------------------------------------------------------------------
 
-unsigned Block::active_lanes(const void* place) {
+unsigned Block::active_lanes(Place place) {
     Thread& self = thread_[current_];
     self.state = kConverging;
-    self.value = reinterpret_cast<uint64_t>(place);
-    self.place = {"", 0};
+    self.place = place;
     hand_over();
     return self.mask;
 }
@@ -252,7 +251,7 @@ bool Block::release_converging() {
         int first = i / kWarpSize * kWarpSize;
         for (int lane = 0; lane < kWarpSize && first + lane < count_; ++lane) {
             const Thread& other = thread_[first + lane];
-            if (other.state == kConverging && other.value == thread_[i].value) lanes |= 1u << lane;
+            if (other.state == kConverging && same(other.place, thread_[i].place)) lanes |= 1u << lane;
         }
         thread_[i].mask = lanes;
     }

@@ -62,7 +62,7 @@ class Block {
     void preempt();
     // Lanes of the current warp that come to this same place before they must wait anywhere else. Hardware promises
     // less: whoever happens to be there.
-    unsigned active_lanes(const void* place);
+    unsigned active_lanes(Place);
     // Abandons the block; `run` returns. Also from a signal handler.
     [[noreturn]] void abandon();
     [[noreturn]] void report(Kind, Place);

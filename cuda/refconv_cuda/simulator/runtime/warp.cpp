@@ -22,7 +22,8 @@ void refconv_syncwarp(unsigned mask, const char* file, int line) {
     the_block.collective(mask, refconv::kSyncWarp, 0, nullptr, {file, line});
 }
 
-unsigned refconv_active_lanes() { return the_block.active_lanes(__builtin_return_address(0)); }
+// The place is the source's: the compiler may merge two calls into one.
+unsigned refconv_active_lanes(const char* file, int line) { return the_block.active_lanes({file, line}); }
 
 void refconv_undefined_lane(int lane, const char* file, int line) {
     the_block.finding().address = static_cast<uintptr_t>(lane);
