@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_check(commands)
     _add_sanitize(commands)
+    _add_kernels(commands)
     laws = commands.add_parser("laws", help="print the catalogue of laws")
     laws.set_defaults(command=_laws)
     implementations = commands.add_parser("implementations", help="print what is registered, and what is unavailable")
@@ -110,6 +111,14 @@ def _add_sanitize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     sanitize.add_argument("--schedules", type=_positive, default=50, metavar="N", help="how many (default 50)")
     sanitize.add_argument("--seed", type=_seed, default=0, metavar="N", help="what the schedules are drawn from")
     sanitize.set_defaults(command=_sanitize)
+
+
+def _add_kernels(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from refconv_cuda import kernel_report
+
+    kernels = commands.add_parser("kernels", help=kernel_report.HELP, description=kernel_report.DESCRIPTION)
+    kernel_report.add_arguments(kernels)
+    kernels.set_defaults(command=kernel_report.run)
 
 
 def _sanitize(options: argparse.Namespace) -> int:

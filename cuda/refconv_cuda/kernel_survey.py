@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refconv_cuda import instances, nvrtc, sass
+from refconv_cuda.device import KERNELS
 from refconv_cuda.kernel_figures import Figures, KernelFigures, Report
 from refconv_cuda.occupancy import occupancy
 
@@ -72,7 +73,8 @@ def measure(source: Source, architecture: str) -> dict[str, Figures]:
     try:
         compiled = source.compile(architecture)
     except nvrtc.CompileError as error:
-        text = "; ".join(map(str, error.diagnostics)) or error.log
+        # Below kernels/, wherever that is installed: a report is the same on every machine.
+        text = ("; ".join(map(str, error.diagnostics)) or error.log).replace(f"{KERNELS}/", "kernels/")
         return {name: Figures(error=text) for name in source.threads or [source.file]}
     loops = _loops(compiled)
     found = {}
