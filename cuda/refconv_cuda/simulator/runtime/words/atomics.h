@@ -66,8 +66,8 @@ struct Decrement {
 
 template <class Operation, class T>
 REFCONV_UNCHECKED REFCONV_APART inline T atomically(T* address, T operand) {
+    refconv_atomic_turn();  // before the checker is told, so that what it learns is what this access sees
     refconv_atomic_access(address, sizeof(T), __builtin_return_address(0));
-    refconv_atomic_turn();
     T old = *address;
     *address = Operation::of(old, operand);
     return old;
@@ -75,8 +75,8 @@ REFCONV_UNCHECKED REFCONV_APART inline T atomically(T* address, T operand) {
 
 template <class T>
 REFCONV_UNCHECKED REFCONV_APART inline T compare_and_swap(T* address, T expected, T replacement) {
+    refconv_atomic_turn();  // before the checker is told, so that what it learns is what this access sees
     refconv_atomic_access(address, sizeof(T), __builtin_return_address(0));
-    refconv_atomic_turn();
     T old = *address;
     if (old == expected) *address = replacement;
     return old;
