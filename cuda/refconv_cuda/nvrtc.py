@@ -150,14 +150,20 @@ def compile_file(
 
 
 def _headers() -> list[Path]:
-    """Where the runtime's wheel of the same CUDA has its headers, cuda_fp16.h among them."""
+    """Where the wheels of the same CUDA have their headers: the runtime's, as cuda_fp16.h, and the libraries'."""
     major, _ = version()
-    try:
-        runtime = metadata.distribution(_wheel("runtime", major))
-    except metadata.PackageNotFoundError:
-        return []
-    folder = "cuda_runtime" if major < 13 else f"cu{major}"
-    return [Path(str(runtime.locate_file(f"nvidia/{folder}/include")))]
+    if major < 13:
+        folders = {"runtime": "cuda_runtime/include", "cccl": "cuda_cccl/include"}
+    else:
+        folders = {"runtime": f"cu{major}/include", "cccl": f"cu{major}/include/cccl"}
+    found = []
+    for name, folder in folders.items():
+        try:
+            wheel = metadata.distribution(_wheel(name, major))
+        except metadata.PackageNotFoundError:
+            continue
+        found.append(Path(str(wheel.locate_file(f"nvidia/{folder}"))))
+    return found
 
 
 def _compile(path: Path, code: str, names: Sequence[str], options: Sequence[str], architecture: str) -> Compiled:

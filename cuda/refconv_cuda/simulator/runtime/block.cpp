@@ -117,7 +117,7 @@ void Block::become_current() {
     const Index& index = thread_[current_].index;
     threadIdx = {index.x, index.y, index.z};
     thread_[current_].atomics = 0;
-    shadow::become(current_, thread_[current_].syncs, &thread_[current_].fenced);
+    shadow::become(current_, thread_[current_].syncs);
 }
 
 void Block::go_on(void** save) {

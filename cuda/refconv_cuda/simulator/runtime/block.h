@@ -34,7 +34,7 @@ struct alignas(64) Thread {
     int atomics;     // since its last turn
     uint16_t syncs;  // how many __syncwarp it has taken part in
     State state;
-    bool fenced;  // has called __threadfence since it last wrote to global memory
+    bool fenced;  // has called __threadfence since it began
     // What it brought to a collective, and where it wants the others' values.
     unsigned mask;
     int operation;

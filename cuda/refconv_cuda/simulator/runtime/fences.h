@@ -56,8 +56,8 @@ struct List {
 
 class Fences {
   public:
-    // An atomic on `address` by a thread of the current block. fenced: whether it has called __threadfence since it last
-    // wrote to global memory.
+    // An atomic on `address` by a thread of the current block. fenced: whether it has called __threadfence. Which of its
+    // writes came before the fence is not told apart, to be on the safe side.
     void atomic(uintptr_t address, uint32_t block_first_phase, const Point& now, bool fenced);
     // Whether a thread of the current block knows of an access.
     bool knows(const Point& access, const Point& now) const;

@@ -259,7 +259,6 @@ bool check_one(uintptr_t address, uint32_t size, Access access, const void* pc) 
     if (access != kRead && area->read_only) report(kReadOnly, address, size, access, pc, area);
     Now now = {address, size, access, pc, area, stamp_now(pc)};
     if (access == kAtomic) now.stamp.pc |= Stamp::kAtomicBit;
-    if (access == kWrite && !area->shared) *fast.fenced = false;
     Cell* cell = area->cells + offset / 4;
     uint32_t unwritten = 0, unwritten_words = 0;
     for (uint32_t left = size, byte = offset % 4; left > 0; ++cell, byte = 0) {
@@ -344,8 +343,7 @@ void begin_block(const Index& block) {
     unwritten_read.size = 0;
 }
 
-void become(int thread, uint16_t syncs, bool* fenced) {
-    fast.fenced = fenced;
+void become(int thread, uint16_t syncs) {
     fast.thread = static_cast<uint16_t>(thread);
     fast.syncs = syncs;
 }

@@ -22,14 +22,13 @@ bool begin_launch(const Launch&, const Image&, Finding*);  // false: out of memo
 void end_launch();
 void begin_block(const Index& block);
 bool next_phase();  // false: something was found in the one that ends
-// The current thread, its warp's count of __syncwarp, and its flag that a fence sets and a write clears.
-void become(int thread, uint16_t syncs, bool* fenced);
+void become(int thread, uint16_t syncs);  // the current thread, and its count of __syncwarp
 #else
 inline bool begin_launch(const Launch&, const Image&, Finding*) { return true; }
 inline void end_launch() {}
 inline void begin_block(const Index&) {}
 inline bool next_phase() { return true; }
-inline void become(int, uint16_t, bool*) {}
+inline void become(int, uint16_t) {}
 #endif
 
 enum Access : int { kRead = 0, kWrite = 1, kAtomic = 2 };

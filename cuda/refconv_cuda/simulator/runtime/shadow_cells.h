@@ -42,7 +42,6 @@ struct Fast {
     uintptr_t stacks, stacks_size;  // the threads' own variables, which are no concern of the checker
     uint32_t phase, block_first_phase, launch_first_phase;
     uint16_t thread, syncs;  // of the current thread
-    bool* fenced;            // whether it has called __threadfence since it last wrote to global memory
 };
 extern Fast fast;
 
@@ -89,7 +88,6 @@ inline bool easy_write(uintptr_t address, const void* pc) {
     if (!(is_over(cell->write) || is_own(cell->write)) || !is_over(cell->read)) return false;
     cell->write = stamp_now(pc);
     cell->never_written = false;
-    if (!fast.area->shared) *fast.fenced = false;
     --fast.countdown;
     return true;
 }
