@@ -63,8 +63,26 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_seed] = worker_input["refconv_seed"]
     else:
         config.stash[_seed] = secrets.randbelow(2**32)
+    _refuse_wrong_options(config)
     if worker_input is None:
         config.pluginmanager.register(_Reporter(config), "refconv-reporter")
+
+
+def _refuse_wrong_options(config: pytest.Config) -> None:
+    """Raises ``pytest.UsageError`` for options that mean nothing, before anything is collected."""
+    option = config.getoption
+    if option("--conv-examples") is not None and option("--conv-examples") < 1:
+        raise pytest.UsageError(f"--conv-examples = {option('--conv-examples')} must be at least 1")
+    if option("--conv-problem"):
+        _plan(config)
+    if option("--conv-law"):
+        from refconv_properties.laws import catalogue
+
+        for name in option("--conv-law"):
+            if name not in catalogue():
+                raise pytest.UsageError(f"law {name!r} must be one of {', '.join(catalogue())}")
+    if option("--impl"):
+        _subjects_under_test(config)
 
 
 @pytest.hookimpl(optionalhook=True)

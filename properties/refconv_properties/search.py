@@ -177,6 +177,7 @@ class Searching:
         test = seeded(zlib.crc32(f"{self.plan.seed} {label}".encode()))(test)
         return settings(
             max_examples=self.plan.examples,
+            database=None,  # a search depends on its seed, and on nothing else
             deadline=None,
             print_blob=False,
             report_multiple_bugs=False,

@@ -161,16 +161,3 @@ def test_a_project_without_laws_does_not_notice_the_plugin(tmp_path):
     assert done.returncode == 0, done.stdout
     assert "refconv:" not in done.stdout
     assert "laws of convolution" not in done.stdout
-
-
-def test_a_project_may_have_options_of_common_names(tmp_path):
-    (tmp_path / "conftest.py").write_text(
-        "def pytest_addoption(parser):\n"
-        "    for name in ('--device', '--backend', '--dtype', '--seed', '--examples', '--json', '--profile'):\n"
-        "        parser.addoption(name)\n"
-    )
-    (tmp_path / "test_other.py").write_text(
-        "def test_it(pytestconfig): assert pytestconfig.getoption('device') == 'x'\n"
-    )
-    done = run_pytest(tmp_path, "--device", "x")
-    assert done.returncode == 0, done.stdout + done.stderr

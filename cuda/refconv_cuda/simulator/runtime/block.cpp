@@ -48,6 +48,10 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
     any_syncs_ = false;
     live_ = count_;
     fill_queue();
+    if (Traps::arrived()) {
+        finding->kind = kInterrupted;
+        return;
+    }
     for (;;) {
         next();
         go_on(&scheduler_);
