@@ -152,7 +152,7 @@ class Check:
                         self._tests.setdefault(test, (Run(**told["run"]), told["law"]))
                 case {"event": "claimed", "test": test}:
                     if worker.running:  # it ended without a result: a fault of the suite itself
-                        raise CannotRun(_last_words(worker, f"{worker.running} ended without a result"))
+                        raise CannotRun(_last_words(worker, _without_result(worker)))
                     worker.running = test
                 case {"event": "finished", "test": test, "result": result}:
                     worker.running = ""
@@ -179,7 +179,7 @@ class Check:
             raise CannotRun(_last_words(worker, f"the process that loads the implementation {_manner(code)}"))
         status = worker.listener.status()
         if worker.running and code in (0, 1) and not status.operator:
-            raise CannotRun(_last_words(worker, f"{worker.running} ended without a result"))
+            raise CannotRun(_last_words(worker, _without_result(worker)))
         if not worker.running:
             if code not in (0, 1, 5):  # pytest's: all passed, some failed, none collected
                 raise CannotRun(_last_words(worker, f"a process that runs the laws {_manner(code)}"))
@@ -276,6 +276,12 @@ def _manner(code: int) -> str:
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     return f"ended with status {code}"
+
+
+def _without_result(worker: _Worker) -> str:
+    """A fault of the suite itself, or a problem beyond this machine."""
+    problem = worker.listener.status().problem
+    return f"{worker.running} ended without a result" + (f" on {problem}" if problem else "")
 
 
 def _last_words(worker: _Worker, what: str) -> str:

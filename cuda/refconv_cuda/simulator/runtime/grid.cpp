@@ -59,6 +59,8 @@ class Turns {
 };
 
 void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Finding* finding) {
+    Image image = this_image();
+    Traps traps(finding, image.base);  // first of all, so that no signal goes unnoticed
     const Index& grid = launch.grid;
     uint64_t count = uint64_t(grid.x) * grid.y * grid.z;
     Random random(launch.seed);
@@ -67,12 +69,10 @@ void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Fi
         finding->kind = kOutOfMemory;
         return;
     }
-    Image image = this_image();
     if (!shadow::begin_launch(launch, image, finding)) {
         finding->kind = kOutOfMemory;
         return;
     }
-    Traps traps(finding, image.base);
     for (uint64_t i = 0; i < count; ++i) {
         uint64_t turn = turns[i];
         blockIdx = {unsigned(turn % grid.x), unsigned(turn / grid.x % grid.y), unsigned(turn / grid.x / grid.y)};
