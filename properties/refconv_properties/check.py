@@ -281,7 +281,7 @@ def _manner(code: int) -> str:
 def _without_result(worker: _Worker) -> str:
     """A fault of the suite itself, or a problem beyond this machine."""
     problem = worker.listener.status().problem
-    return f"{worker.running} ended without a result" + (f" on {problem}" if problem else "")
+    return f"{worker.running} could not be tried on {problem}" if problem else f"{worker.running} gave no result"
 
 
 def _last_words(worker: _Worker, what: str) -> str:

@@ -557,6 +557,7 @@ def fresh_process(script, **environment):
     return subprocess.CompletedProcess(command, started.returncode, output, errors)
 
 
+@pytest.mark.slow  # twenty alarms in a process of its own
 @pytest.mark.parametrize("threads", [1, 7])
 def test_an_endless_loop_with_a_barrier_ends(threads):
     # Such a kernel spends much of its time between threads, not in one. In a process of its own: should it miss

@@ -12,8 +12,8 @@ if reason := nvrtc.unavailable():
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 FILES = sorted(CORPUS.glob("*/*.cu"))
-# What ptxas rightly warns of, in both kernels of a pair.
-WARNED = {"endless_recursion": "Stack size for entry function .* cannot be statically determined"}
+# What ptxas may rightly warn of, in both kernels of a pair; those of 12.8, 12.9 and 13.0 do not.
+WARNED = {"endless_recursion": "Stack size for entry function"}
 
 
 def test_the_corpus_is_there():
@@ -25,11 +25,9 @@ def test_the_right_twin_compiles_without_a_warning(path):
     kernel = re.search(r"^// kernel: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     names = [kernel[1]] if kernel and "<" in kernel[1] else []
 
-    def compile_twin():
-        return nvrtc.compile_file(path, "sm_80", names=names, options=("-std=c++17",))
-
-    if path.stem in WARNED:
-        with pytest.raises(nvrtc.CompileError, match=WARNED[path.stem]):
-            compile_twin()
-    else:
-        assert compile_twin().kernels
+    try:
+        assert nvrtc.compile_file(path, "sm_80", names=names, options=("-std=c++17",)).kernels
+    except nvrtc.CompileError as error:
+        allowed = WARNED.get(path.stem)
+        if allowed is None or any(allowed not in each.text for each in error.diagnostics):
+            raise
