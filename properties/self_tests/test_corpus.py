@@ -228,10 +228,6 @@ def assert_right(compiler: str, pair: Pair, schedule: Schedule) -> None:
 BEYOND = {
     "memcheck/device_table_overrun": "behind a __device__ array lies another variable of the module",
     "racecheck/block_atomic_across_blocks": "every scope of an atomic counts as the whole device's",
-    "racecheck/last_block_fence_before_barrier": "a fence counts for all that its thread publishes later",
-    "racecheck/last_block_fence_too_early": "a fence counts for all that its thread publishes later",
-    "racecheck/last_block_write_behind_fence": "a fence counts for all that its thread publishes later",
-    "racecheck/unlock_without_fence": "a fence counts for all that its thread publishes later",
 }
 BEYOND_CLANG = {"memcheck/float4_copy_misaligned": "clang copies a vector in four parts, each of which is aligned"}
 

@@ -872,3 +872,18 @@ def test_poison_again_in_memory_that_was_used_before():
         assert np.isnan(array).all()
         array[...] = 1
         del array
+
+
+def test_many_fences_and_atomics_take_no_longer_than_they_should():
+    # What each publishes and learns was once copied at every atomic: the list doubled, and the launch never ended.
+    done = fresh_process(
+        """
+        code = """
+        + "'__global__ void k(int* x) { __threadfence(); for (int i = 0; i < 8; ++i) atomicAdd(x + i, 1); }'"
+        + """
+        x = np.zeros(8, np.int32)
+        RawModule(code=code, check=True).get_function("k")((4,), (64,), (x,))
+        print(x.tolist())
+        """
+    )
+    assert done.stdout == f"{[256] * 8}\n", done.stderr

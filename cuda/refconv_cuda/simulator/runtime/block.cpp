@@ -41,7 +41,7 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
     for (int i = 0; i < count_; ++i) {
         thread_[i].state = kFresh;
         thread_[i].atomics = 0;
-        thread_[i].fenced = false;
+        thread_[i].fence_phase = 0;
         thread_[i].syncs = 0;
     }
     if (any_syncs_) memset(syncs_known_, 0, sizeof syncs_known_);
@@ -327,6 +327,15 @@ unsigned Block::collective(unsigned mask, int operation, uint64_t value, uint64_
     for (int i = 0; i < count; ++i) push(woken[i]);
     hand_over();
     return taking_part;
+}
+
+// What the thread did and knew until now is what its fence covers; a new count tells it from what comes after.
+void Block::fence(uint32_t phase) {
+    any_syncs_ = true;
+    Thread& self = thread_[current_];
+    self.fence_phase = phase;
+    self.syncs = ++syncs_known_[current_][current_ % kWarpSize];
+    memcpy(known_at_fence_[current_], syncs_known_[current_], sizeof known_at_fence_[0]);
 }
 
 // Every lane that takes part has one more behind it, and learns what any of them knew.

@@ -34,12 +34,12 @@ struct alignas(64) Thread {
     int atomics;     // since its last turn
     uint16_t syncs;  // how many __syncwarp it has taken part in
     State state;
-    bool fenced;  // has called __threadfence since it began
     // What it brought to a collective, and where it wants the others' values.
     unsigned mask;
     int operation;
     uint64_t value;
     uint64_t* lanes;
+    uint32_t fence_phase;  // of its last __threadfence; 0: none
 };
 
 class Block {
@@ -74,6 +74,10 @@ class Block {
     const Stacks& stacks() const { return stacks_; }
     Random& random() { return *random_; }
     uint16_t syncs_known(int thread, int other) const { return syncs_known_[thread][other % kWarpSize]; }
+    // What the thread knew of the lanes of its warp at its last fence.
+    const uint16_t* known_at_fence(int thread) const { return known_at_fence_[thread]; }
+    const uint16_t* known(int thread) const { return syncs_known_[thread]; }
+    void fence(uint32_t phase);
     Finding& finding() { return *finding_; }
 
   private:
@@ -101,7 +105,7 @@ class Block {
     int turns_[kMostThreads];
     // For each thread, and each lane of its warp: how many __syncwarp that lane had behind it, as far as the thread
     // can know: a vector clock.
-    uint16_t syncs_known_[kMostThreads][kWarpSize];
+    uint16_t syncs_known_[kMostThreads][kWarpSize], known_at_fence_[kMostThreads][kWarpSize];
     bool any_syncs_ = true;
     int count_ = 0, live_ = 0, current_ = 0, predicates_ = 0;
     int32_t order_ = kInOrder;

@@ -1,8 +1,10 @@
 // What one block knows of another: the release and acquire of CUDA's memory model, as kernels use it.
 //
-// A thread that has called __threadfence and then does an atomic on some address publishes what it and its block did
-// before. A thread that later does an atomic on the same address learns it, and the rest of its block does at the
-// next barrier. "The last block to finish adds up what all have written" is this pattern.
+// A thread that has called __threadfence and then does an atomic on some address releases what it had done before the
+// fence, what it then knew of its warp, and what its block had done before the last barrier before the fence. A thread
+// that later does an atomic on the same address acquires all that, and what those who released it had acquired; the
+// lanes of its warp do at the next __syncwarp, the rest of its block at the next barrier. "The last block to finish
+// adds up what all have written" is this pattern.
 #pragma once
 #include "abi.h"
 
@@ -10,24 +12,10 @@ namespace refconv {
 
 constexpr int kLanes = 32;
 
-// A thread at some point of its run: its phase, and its warp's count of __syncwarp.
+// A thread at some point of its run: its phase, and its count of __syncwarp and fences.
 struct Point {
     uint32_t phase;
     uint16_t thread, syncs;
-};
-
-// What a thread knew when it published: all of its block in phases [first, at.phase); of the phase itself, what it did,
-// and what the lanes of its warp did before a __syncwarp.
-struct Knowledge {
-    uint32_t first_phase;
-    Point at;
-
-    bool covers(const Point& access) const {
-        if (first_phase <= access.phase && access.phase < at.phase) return true;
-        if (access.phase != at.phase) return false;
-        bool warp = access.thread / kLanes == at.thread / kLanes;
-        return access.thread == at.thread || (warp && access.syncs < at.syncs);
-    }
 };
 
 // A list that grows; no destructors run when a block is abandoned, so it is freed explicitly.
@@ -56,33 +44,47 @@ struct List {
 
 class Fences {
   public:
-    // An atomic on `address` by a thread of the current block. fenced: whether it has called __threadfence. Which of its
-    // writes came before the fence is not told apart, to be on the safe side.
-    void atomic(uintptr_t address, uint32_t block_first_phase, const Point& now, bool fenced);
-    // Whether a thread of the current block knows of an access.
-    bool knows(const Point& access, const Point& now) const;
-    void begin_block();
+    // An atomic on `address` by the current thread.
+    void atomic(uintptr_t address, uint32_t block_first_phase, const Point& now);
+    // Whether the current thread knows of an access; atomic: where it was one, its address, else 0.
+    bool knows(const Point& access, uintptr_t atomic, const Point& now);
+    void begin_block() { block_acquired_ = acquired_.count; }
     void free();
 
   private:
-    struct Published {
+    struct Release {
         uintptr_t address;
-        Knowledge knowledge;
-    };
-    // The first `published` entries for `address` are known: to a thread since `at`, to the lanes of its warp after the
-    // next __syncwarp, to the block after the next barrier.
-    struct Learnt {
-        uintptr_t address;
-        uint32_t published;
+        uint32_t previous;  // at this address: one more than its index; 0: none
+        uint32_t query;     // the last that came here
+        uint32_t first_phase, fence_phase;
         Point at;
+        uint16_t known[kLanes];                 // of its warp, itself among it, at the fence
+        uint32_t acquired_begin, acquired_end;  // what its block had acquired
 
-        bool is_known(const Point& now) const {
-            bool warp = now.thread / kLanes == at.thread / kLanes;
-            return at.phase < now.phase || at.thread == now.thread || (warp && at.syncs < now.syncs);
-        }
+        bool covers(const Point& access, uintptr_t atomic) const;
     };
-    List<Published> published_;
-    List<Learnt> learnt_;  // by the current block
+    struct Acquired {
+        uint32_t release;  // the newest; as Release::previous
+        Point at;
+    };
+    static constexpr uint32_t kMost = 1 << 18;  // releases; 30 MB
+
+    uint32_t* newest(uintptr_t address, bool make);
+    bool grow();
+
+    List<Release> releases_;
+    List<Acquired> acquired_;
+    uint32_t block_acquired_ = 0;  // where the current block's begin
+    List<uint32_t> pending_;
+    uint32_t query_ = 0;
+    bool too_many_ = false;  // then all is taken for known: better a race unseen than one that is none
+    // The newest release at an address: open addressing, a power of two.
+    struct Slot {
+        uintptr_t address;
+        uint32_t release;
+    };
+    Slot* slots_ = nullptr;
+    uint32_t slot_count_ = 0, slots_used_ = 0;
 };
 
 }  // namespace refconv

@@ -94,12 +94,12 @@ struct TypeMismatchData {
     uint8_t log_alignment, access;
 };
 
-void __ubsan_handle_out_of_bounds(OutOfBoundsData* data, uintptr_t index) {
+void __ubsan_handle_out_of_bounds_abort(OutOfBoundsData* data, uintptr_t index) {
     refconv::the_block.finding().message = data->array->name;
     refconv::the_block.finding().address = index;
     refconv::the_block.report(refconv::kIndexOutOfBounds, {data->location.file, static_cast<int>(data->location.line)});
 }
-void __ubsan_handle_type_mismatch_v1(TypeMismatchData* data, uintptr_t pointer) {
+void __ubsan_handle_type_mismatch_v1_abort(TypeMismatchData* data, uintptr_t pointer) {
     refconv::Finding& finding = refconv::the_block.finding();
     uint32_t alignment = 1u << data->log_alignment;
     finding.address = pointer;

@@ -114,16 +114,19 @@ Area* area_of(uintptr_t address) {
 
 // -- races ---------------------------------------------------------------------------------------------------
 
-// Whether an earlier access by `other_thread` is ordered before one of the current thread, now.
-bool ordered(const Stamp& other, uint16_t other_thread) {
-    int self = the_block.current();
-    if (other.phase >= fast.block_first_phase) {
-        if (other.phase < fast.phase || other_thread == self) return true;
-        if (other_thread / kWarpSize == self / kWarpSize) {
-            if (the_block.syncs_known(self, other_thread) > other.syncs) return true;
-        }
-    }
-    return fences.knows({other.phase, other_thread, other.syncs}, {fast.phase, fast.thread, fast.syncs});
+// Whether a barrier or a __syncwarp orders an earlier access before one of the current thread, now.
+bool ordered_in_block(const Stamp& other) {
+    if (other.phase < fast.block_first_phase) return false;
+    if (other.phase < fast.phase || other.thread == fast.thread) return true;
+    bool warp = other.thread / kWarpSize == fast.thread / kWarpSize;
+    return warp && the_block.syncs_known(fast.thread, other.thread) > other.syncs;
+}
+
+// Whether anything does. address: of the access.
+bool ordered(const Stamp& other, uintptr_t address) {
+    if (ordered_in_block(other)) return true;
+    return fences.knows({other.phase, other.thread, other.syncs}, other.is_atomic() ? address : 0,
+                        {fast.phase, fast.thread, fast.syncs});
 }
 
 struct Now {
@@ -139,7 +142,7 @@ void check_against(const Now& now, const Stamp& other, uint16_t other_thread, Ac
     // Shared memory begins anew with every block, and all memory with every launch.
     uint32_t since = now.area->shared ? fast.block_first_phase : fast.launch_first_phase;
     if (other.phase < since || (now.access == kAtomic && other.is_atomic())) return;
-    if (!ordered(other, other_thread)) {
+    if (!ordered(other, now.address)) {
         report_race(now.address, now.size, now.access, now.pc, now.area, other, other_thread, other_access);
     }
 }
@@ -147,7 +150,7 @@ void check_against(const Now& now, const Stamp& other, uint16_t other_thread, Ac
 void note_read(Cell& cell, const Stamp& stamp) {
     if (cell.read.phase >= fast.launch_first_phase && cell.read.phase < fast.block_first_phase) {
         cell.foreign_read = cell.read;
-    } else if (!ordered(cell.read, cell.read.thread)) {
+    } else if (!ordered_in_block(cell.read)) {
         // A write that comes after this read, but not after that one, must be checked against that one, too. Had it
         // been ordered before this one, whatever comes after this one would come after both. One by another warp is
         // worth more: a __syncwarp will not order it.
@@ -181,7 +184,7 @@ bool check_cell(Cell& cell, const Now& now) {
     // A thread's atomic does not make its own plain write of a moment ago an atomic one.
     bool plain_remains = now.access == kAtomic && is_own(cell.write) && !cell.write.is_atomic();
     // And the last of several threads' atomics is not the only one that a plain access may race with.
-    if (now.access == kAtomic && cell.write.is_atomic() && !ordered(cell.write, cell.write.thread)) {
+    if (now.access == kAtomic && cell.write.is_atomic() && !ordered_in_block(cell.write)) {
         cell.other_read = cell.write;
     }
     if (!plain_remains) cell.write = now.stamp;
@@ -271,8 +274,7 @@ bool check_one(uintptr_t address, uint32_t size, Access access, const void* pc) 
     // A struct is copied with its padding, which nobody writes: up to eight bytes, some must have been written. Of a
     // vector's sixteen, every word.
     if (access == kAtomic && !area->shared) {
-        bool fenced = the_block.thread(the_block.current()).fenced;
-        fences.atomic(address, fast.block_first_phase, {fast.phase, fast.thread, fast.syncs}, fenced);
+        fences.atomic(address, fast.block_first_phase, {fast.phase, fast.thread, fast.syncs});
     }
     return unwritten == size || (size == 16 && unwritten_words > 0);
 }
@@ -296,7 +298,10 @@ void check_range(const volatile void* pointer, size_t size, Access access, const
     if (size && unwritten == size) note_unwritten(address, size, access, pc);
 }
 
-void fence() { the_block.thread(the_block.current()).fenced = true; }
+void fence() {
+    the_block.fence(fast.phase);
+    fast.syncs = the_block.thread(the_block.current()).syncs;
+}
 
 // -- the launch ----------------------------------------------------------------------------------------------
 
