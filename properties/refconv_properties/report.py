@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -103,10 +104,12 @@ def as_json(results: Iterable[Result], *, seed: int) -> dict[str, Any]:
 
 def rendered(results: list[Result], *, width: int, colour: bool) -> str:
     """The report as text: the counterexamples, then the table, then one line to remember."""
-    console = Console(width=width, force_terminal=colour, no_color=not colour, highlight=False, legacy_windows=False)
-    with console.capture() as capture:
-        console.print(Group(*_parts(results)), soft_wrap=False)
-    text: str = capture.get()
+    page = io.StringIO()  # not `Console.capture`, which flushes standard output, and its disk may be full
+    console = Console(
+        file=page, width=width, force_terminal=colour, no_color=not colour, highlight=False, legacy_windows=False
+    )
+    console.print(Group(*_parts(results)), soft_wrap=False)
+    text = page.getvalue()
     return text if colour else "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 

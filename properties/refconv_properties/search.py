@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import seed as seeded
 from hypothesis.errors import Flaky, Unsatisfiable
 
@@ -150,7 +150,7 @@ class Searching:
         return None
 
     def _hypothesis(self) -> Any:
-        """The Hypothesis test of this law. Its name keys Hypothesis's database of earlier failures."""
+        """The Hypothesis test of this law. Its name keys the drawn examples: each law searches problems of its own."""
 
         def search(problem: Problem, seed: int) -> None:
             failure = None
@@ -178,6 +178,8 @@ class Searching:
         return settings(
             max_examples=self.plan.examples,
             database=None,  # a search depends on its seed, and on nothing else
+            # Without `explain`, which would try hundreds of larger examples after the smallest.
+            phases=(Phase.generate, Phase.shrink),
             deadline=None,
             print_blob=False,
             report_multiple_bugs=False,
