@@ -65,6 +65,7 @@ def sentences(
     return diagnose(call, problem, operator, first, second, result, seconds=seconds).sentences
 
 
+@np.errstate(all="ignore")  # what a mistake does to numbers may be anything
 def diagnose(
     call: Call,
     problem: Problem,
@@ -101,13 +102,20 @@ def diagnose(
     if not wrong.any():
         return Diagnosis(operator, problem, size=wrong.size)
     index = tuple(int(i) for i in np.argwhere(wrong)[0])
-    hypothesis = "" if problem.multiplications > LARGEST else _hypothesis(call, case, result, deadline)
-    prober = Prober(call, problem, operator, index, (first.shape, second.shape), first.dtype, deadline)
-    reading = prober.read()
-    lines = [hypothesis] if hypothesis else []
-    lines += _where(operator, wrong)
-    lines += list(_terms(operator, problem, reading))
-    lines += list(_doubts(prober, first, second, result))
+    lines, hypothesis, reading = _where(operator, wrong), "", None
+    if differs := _unrepeatable(call, case, result, deadline):
+        lines.append(differs)
+    else:
+        if problem.multiplications <= LARGEST:
+            hypothesis = _hypothesis(call, case, result, deadline)
+        else:
+            lines.append(f"{problem.multiplications:,} products are too many to try simple mistakes on")
+        prober = Prober(call, problem, operator, index, (first.shape, second.shape), first.dtype, deadline)
+        reading = prober.read()
+        lines += _terms(operator, problem, reading)
+        lines += _doubts(prober, first, second, result)
+    if hypothesis:
+        lines.insert(0, hypothesis)
     return Diagnosis(
         operator,
         problem,
@@ -183,13 +191,25 @@ def _doubts(prober: Prober, first: Array, second: Array, result: Array) -> Itera
     value, told = result[reading.index].item(), prober.explained(first, second)
     if told == value:
         return
-    again = prober.again(first, second)
-    if again is not None and again != value:
-        yield f"the same call again gives {subject} = {again:g}: it depends on more than its operands"
-    elif reading.is_empty:
+    if reading.is_empty:
         yield f"on one-hot operands {subject} has exactly its {reading.terms} terms: the mistake depends on the values"
     else:
         yield f"these terms add up to {told:g}, not {value:g}: it is no sum of products, or it depends on the values"
+
+
+def _unrepeatable(call: Call, case: Case, result: Array, deadline: float) -> str:
+    """What the same call gives another time, if that is something else."""
+    again = _answer(call, case, deadline)
+    if again is None or again.shape != result.shape:
+        return ""
+    same = (again == result) | ((again != again) & (result != result))
+    if same.all():
+        return ""
+    index = tuple(int(i) for i in np.argwhere(~same)[0])
+    return (
+        f"the same call again gives {element(shapes.NAMES[case.operator], index)} = {again[index].item():g}, not "
+        f"{result[index].item():g}: it depends on more than its operands"
+    )
 
 
 # -- where ----------------------------------------------------------------------------------------
@@ -249,8 +269,8 @@ def _hypothesis(call: Call, case: Case, result: Array, deadline: float) -> str:
     best: Hypothesis = max(survivors, key=lambda mistake: agreeing[mistake])  # of equals, the first of the table
     if wrong and not agreeing_when_wrong[best]:
         return ""  # it happens to fit here, where little can be told apart
-    elsewhere = f" and {agreeing[best]} of {tried} other problems" if tried else ""
-    return f"as if {best.sentence}: that explains every element{elsewhere}"
+    elsewhere = f", here and on {agreeing[best]} of {tried} other problems" if tried else ""
+    return f"one mistake explains every element{elsewhere}: {best.sentence}"
 
 
 def _case(operator: Operator, problem: Problem, dtype: np.dtype[np.generic], seed: int) -> Case:

@@ -141,7 +141,7 @@ def _geometries() -> Iterator[Hypothesis]:
         lambda axis: replace(axis, before=max((axis.out - 1) * axis.stride + _extent(axis) - axis.size, 0) // 2),
     )
     yield from _on_each_axis(
-        "the windows are aligned with the end of the input, as if the remainder came first",
+        "the windows are aligned with the end of the input: the remainder comes first",
         lambda axis: replace(axis, before=axis.before - axis.remainder),
     )
     yield from _on_each_axis(
@@ -180,6 +180,10 @@ def _geometries() -> Iterator[Hypothesis]:
     yield from _reads(
         "the last row or column of the input is taken for padding",
         lambda reads, axis: np.where(reads == axis.size - 1, -1, reads),
+    )
+    yield from _reads(
+        "as many rows and columns as the remainder has are left out at the end of the input, padding or not",
+        lambda reads, axis: np.where(reads >= axis.size - axis.remainder, -1, reads),
     )
     yield from _reads(
         "the first row or column of the input is taken for padding",
@@ -593,7 +597,7 @@ def _to_format(name: str, values: Array, problem: Problem) -> Array:
     bits = {"float16": 11, "bfloat16": 8, "tf32": 11, "float32": 24}[name]
     significand, exponent = np.frexp(values.astype(np.float64))
     rounded: Array = np.ldexp(np.rint(significand * 2.0**bits), exponent - bits)
-    return rounded
+    return np.where(np.abs(rounded) > 65504, np.copysign(np.inf, rounded), rounded) if name == "float16" else rounded
 
 
 def _wrapped(bits: int, y: Array, problem: Problem) -> Array:

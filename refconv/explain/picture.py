@@ -83,9 +83,7 @@ class Picture:
             f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         ]
         for x, y, fill in self._cells():
-            parts.append(
-                f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="{fill}" stroke="#888888" stroke-width="1"/>'
-            )
+            parts.append(f'<rect x="{x}" y="{y}" width="{CELL}" height="{CELL}" fill="{fill}" stroke="#888888"/>')
         parts += [f'<text x="{x}" y="{y + 13}">{escape(text)}</text>' for x, y, text in self._texts()]
         return "\n".join([*parts, "</svg>\n"])
 

@@ -147,17 +147,11 @@ class Prober:
         try:
             self.reading.offset = self.value(zeros[0], zeros[1])
             if np.isfinite(self.reading.offset):
+                self._refuse_the_nonlinear()
                 self._search()
         except Exhausted as reason:
             self.reading.limit = str(reason)
         return self.reading
-
-    def again(self, first: Array, second: Array) -> float | None:
-        """The element at one more call with these operands; None where there is none."""
-        try:
-            return self.value(first.ravel(), second.ravel()) + self.reading.offset
-        except Exhausted:
-            return None
 
     def explained(self, first: Array, second: Array) -> float:
         """What the terms that were read off give for these operands."""
@@ -168,9 +162,25 @@ class Prober:
         total += sum(_number(a[i]) * _number(b[j]) * (count - 1) for (i, j), count in self.reading.counted)
         return total + self.reading.offset
 
+    def _bounds(self) -> list[int]:
+        """``first`` in pieces that can be looked at as a whole."""
+        return [0, *self.first[self.at_once :: self.at_once].tolist(), self.sizes[0]]
+
+    def _refuse_the_nonlinear(self) -> None:
+        """No terms can be read off what is no sum of products."""
+        low, high = self._bounds()[:2]
+        one, two = np.zeros((2, self.sizes[0]), np.int64)
+        one[low:high], two[low:high] = (self._random(high - low, turn, self.magnitude) for turn in (100, 101))
+        second = self._random(self.sizes[1], 102, self.magnitude)
+        a, b, both = (self.value(first, second) for first in (one, two, one + two))
+        if both != a + b:
+            raise Exhausted(f"it is not additive: {a:g} and {b:g} for two first operands, but {both:g} for their sum")
+        if self.dtype.kind != "u" and (negative := self.value(-one, second)) != -a:
+            raise Exhausted(f"it is not linear: {a:g} for a first operand, but {negative:g} for its negative")
+
     def _search(self) -> None:
         """Depth first, so that the first terms come first."""
-        bounds = [0, *self.first[self.at_once :: self.at_once].tolist(), self.sizes[0]]
+        bounds = self._bounds()
         stack = [(low, high) for low, high in pairwise(bounds) if low < high][::-1]
         certain: set[tuple[int, int]] = set()
         while stack:
