@@ -47,8 +47,7 @@ def largest_magnitude(terms: int, dtype: npt.DTypeLike, *, headroom: int = 1, st
     if headroom < 1:
         raise ValueError(f"headroom = {headroom} must be at least 1")
     form = format_of(dtype)
-    budget = _budget(form, headroom, stored)
-    return min(math.isqrt(budget // max(terms, 1)), form.largest_operand)
+    return min(math.isqrt(budget(form, headroom, stored) // max(terms, 1)), form.largest_operand)
 
 
 def operands(
@@ -74,11 +73,11 @@ def operands(
     gy = integers(problem.y_shape, magnitude, dtype, seed, stream=2)
     if not thin:
         return Operands(x, w, gy, magnitude)
-    keep = _budget(format_of(dtype), headroom, stored)
+    keep = budget(format_of(dtype), headroom, stored)
     return Operands(
         x,
-        _thin(w, keep, seed, stream=3),
-        _thin(gy, keep, seed, stream=4),
+        thinned(w, keep, seed, stream=3),
+        thinned(gy, keep, seed, stream=4),
         magnitude,
         f"{terms} terms a sum are too many for {np.dtype(dtype).name}: W and G hold at most {keep} nonzeros",
     )
@@ -96,12 +95,13 @@ def integers(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed:
     return values.astype(dtype)
 
 
-def _budget(form: Format, headroom: int, stored: bool) -> int:
+def budget(form: Format, headroom: int, stored: bool) -> int:
+    """What K M^2 may be; arguments as in `largest_magnitude`."""
     limit = min(form.largest_sum, form.largest_operand) if stored else form.largest_sum
     return limit // headroom
 
 
-def _thin(values: Array, keep: int, seed: int, *, stream: int) -> Array:
+def thinned(values: Array, keep: int, seed: int, *, stream: int) -> Array:
     """``values`` with all but ``keep`` elements set to zero; any sum over them has at most ``keep`` terms."""
     if values.size <= keep:
         return values
