@@ -38,7 +38,9 @@ Index = tuple[int, ...]
 MISS = 4e-8  # the highest probability of passing a wrong result
 LEAST_REACH = 9  # leaves room for few columns
 EXACT = 2**53  # float64 holds the integers up to here
-BLOCK = 2**18  # elements that are projected at once: they stay in the cache
+# Elements of a block times columns: it stays in the cache, and OpenBLAS takes no second thread for so little, one that
+# it would wait for where other work has driven it away.
+BLOCK = 2**18
 SAMPLES = 16
 STREAMS = {"x": 0, "w": 1, "gy": 2}  # those of `exact.operands`
 OPERANDS: dict[Operator, tuple[str, str]] = {
@@ -142,8 +144,8 @@ class Expected:
             "grad_weight": (problem.c_in_per_group, problem.c_out),
         }[operator]
         self._r, self._t = self._drawn(random, rows), self._drawn(random, columns)
-        self._projected = getattr(self, f"_{operator}")()
         shape = problem.result_shape(operator)
+        self._projected = getattr(self, f"_{operator}")() if math.prod(shape) else None
         count = min(samples, math.prod(shape))
         places = (tuple(int(random.integers(size)) for size in shape) for _ in range(count))
         self._samples = {index: element(operator, index, pair.first, pair.second, problem) for index in places}
@@ -183,14 +185,17 @@ class Expected:
         shape = (result.shape[0], result.shape[1] * result.shape[2], self.columns)
         last = self.xp.empty((len(values), self.columns))
         step = max(1, self._block() // values.shape[1])
-        whole = values.dtype.kind in "iu"
+        buffer, nearest = self.xp.empty((2, step, values.shape[1]))
         for start in range(0, len(values), step):
-            block = values[start : start + step].astype(np.float64)
-            size = float(max(block.max(), -block.min()))
-            if not size <= self.pair.most or not (whole or bool((block == self.xp.rint(block)).all())):
-                good = (self.xp.abs(block) <= self.pair.most) & (block == self.xp.rint(block))
+            size = min(step, len(values) - start)
+            block, near = buffer[:size], nearest[:size]
+            block[...] = values[start : start + size]
+            self.xp.rint(block, out=near)
+            # NaN fails both.
+            if not (max(block.max(), -block.min()) <= self.pair.most and bool((block == near).all())):
+                good = (self.xp.abs(block) <= self.pair.most) & (block == near)
                 return last, start * values.shape[1] + int(self.xp.argmin(good.ravel()))
-            last[start : start + step] = block @ self._t
+            self.xp.matmul(block, self._t, out=last[start : start + size])
         if self.operator == "grad_weight":
             by_taps = last.reshape(*result.shape[:3], self.columns)
             return self.xp.einsum("mnpc,pc->mnc", by_taps, self._r), None
@@ -209,13 +214,9 @@ class Expected:
 
     def _forward(self) -> Array:
         """conv(sum_i r_i X[i], sum_l t_l W[...,l]), one column after another."""
-        problem, groups = self.problem, self.problem.groups
-        images = self._over_images(self.pair.first)  # [columns, h w, c_in]
-        taps = problem.kernel.height * problem.kernel.width
-        w = self.pair.second.reshape(taps, problem.c_in_per_group, groups, problem.c_out_per_group)
-        weights = w.transpose(2, 1, 0, 3).astype(np.float64) @ self._t.reshape(groups, 1, -1, self.columns)
-        products = images @ weights.reshape(problem.c_in, taps, self.columns).transpose(2, 0, 1)
-        products = products.reshape(self.columns, problem.height, problem.width, taps)
+        problem = self.problem
+        products = self._products(problem.height * problem.width, problem.c_in)
+        products = products.reshape(self.columns, problem.height, problem.width, -1)
         result = self.xp.zeros((self.columns, problem.out_height, problem.out_width))
         for tap, rows, columns, out_rows, out_columns in _taps(problem):
             result[:, out_rows, out_columns] += products[:, rows, columns, tap]
@@ -223,13 +224,9 @@ class Expected:
 
     def _grad_input(self) -> Array:
         """The same, with G for X and, of each group, sum_p t_p W[...,p,:] for W."""
-        problem, groups = self.problem, self.problem.groups
-        images = self._over_images(self.pair.first)  # [columns, out_h out_w, c_out]
-        taps = problem.kernel.height * problem.kernel.width
-        w = self.pair.second.reshape(taps, problem.c_in_per_group, groups, problem.c_out_per_group)
-        weights = w.transpose(2, 3, 0, 1).astype(np.float64) @ self._t.reshape(groups, 1, -1, self.columns)
-        products = images @ weights.reshape(problem.c_out, taps, self.columns).transpose(2, 0, 1)
-        products = products.reshape(self.columns, problem.out_height, problem.out_width, taps)
+        problem = self.problem
+        products = self._products(problem.out_height * problem.out_width, problem.c_out)
+        products = products.reshape(self.columns, problem.out_height, problem.out_width, -1)
         result = self.xp.zeros((self.columns, problem.height, problem.width))
         for tap, rows, columns, out_rows, out_columns in _taps(problem):
             result[:, rows, columns] += products[:, out_rows, out_columns, tap]
@@ -240,7 +237,7 @@ class Expected:
         problem = self.problem
         result = self.xp.zeros((*problem.kernel, self.columns))
         pixels = problem.height * problem.width * problem.c_in + problem.out_height * problem.out_width * problem.c_out
-        step = max(1, 16 * self._block() // pixels)
+        step = max(1, 64 * self._block() // pixels)  # images at once, to bound the memory
         t = self._t.reshape(problem.groups, problem.c_out_per_group, self.columns)
         r = self.xp.broadcast_to(self._r, (problem.groups, *self._r.shape))
         for start in range(0, problem.batch, step):
@@ -251,29 +248,53 @@ class Expected:
                 result[divmod(tap, problem.kernel.width)] += products
         return result
 
-    def _over_images(self, values: Array) -> Array:
-        """sum_i r_i values[i], ``[columns, pixels, channels]``."""
-        flat = values.reshape(values.shape[0], -1)
-        result = self.xp.empty((self.columns, flat.shape[1]))
-        step = max(1, self._block() // max(len(flat), 1))
-        for start in range(0, flat.shape[1], step):
-            result[:, start : start + step] = self._r.T @ flat[:, start : start + step].astype(np.float64)
-        return result.reshape(self.columns, -1, values.shape[3])
+    def _products(self, pixels: int, channels: int) -> Array:
+        """sum_i r_i first[i], times the contracted W of every tap: ``[columns, pixels, taps]``."""
+        first = self.pair.first
+        images = self._matmul(first.reshape(len(first), -1).T, self._r).reshape(pixels, channels, self.columns)
+        weights = self._weights_of_taps()
+        result = self.xp.empty((self.columns, pixels, weights.shape[1]))
+        for column in range(self.columns):
+            result[column] = self._matmul(images[..., column], weights[..., column])
+        return result
+
+    def _weights_of_taps(self) -> Array:
+        """W with one of its channel axes contracted, group by group: ``[c_in or c_out, taps, columns]``."""
+        problem, taps = self.problem, self.problem.kernel.height * self.problem.kernel.width
+        inputs, outputs = problem.c_in_per_group, problem.c_out_per_group
+        w = self.pair.second.reshape(taps, inputs, problem.c_out)
+        channels = inputs if self.operator == "forward" else outputs
+        result = self.xp.empty((problem.groups, channels, taps, self.columns))
+        for group, t in enumerate(self._t.reshape(problem.groups, -1, self.columns)):
+            part = w[..., group * outputs : (group + 1) * outputs]
+            if self.operator == "forward":
+                product = self._matmul(part.reshape(-1, outputs), t).reshape(taps, inputs, -1)
+                result[group] = product.transpose(1, 0, 2)
+            else:
+                for tap in range(taps):
+                    result[group, :, tap] = self._matmul(part[tap].T, t)
+        return result.reshape(-1, taps, self.columns)
 
     def _over_channels(self, values: Array, weights: Array) -> Array:
         """The channels of each group contracted with ``weights`` ``[g, ., columns]``: ``[columns, b, h, w, g]``."""
         groups, per_group, _ = weights.shape
-        flat = values.reshape(-1, groups, per_group).astype(np.float64)
+        flat = values.reshape(-1, groups, per_group)
         result = self.xp.empty((self.columns, len(flat), groups))
-        if groups == 1:
-            result[..., 0] = (flat[:, 0] @ weights[0]).T
-        elif per_group == 1:
+        if per_group == 1:
             for column in range(self.columns):
                 self.xp.multiply(flat[..., 0], weights[:, 0, column], out=result[column])
         else:
             for group in range(groups):
-                result[..., group] = (flat[:, group] @ weights[group]).T
+                result[..., group] = self._matmul(flat[:, group], weights[group]).T
         return result.reshape(self.columns, *values.shape[:3], groups)
+
+    def _matmul(self, a: Array, b: Array) -> Array:
+        """A @ b in float64, ``a`` of any dtype, by blocks of rows."""
+        result = self.xp.empty((a.shape[0], b.shape[1]))
+        step = max(1, self._block() * self.columns // (a.shape[1] * b.shape[1]))
+        for start in range(0, a.shape[0], step):
+            result[start : start + step] = a[start : start + step].astype(np.float64) @ b
+        return result
 
     # -- small parts ------------------------------------------------------------------------------
 
@@ -289,7 +310,7 @@ class Expected:
         return self.xp.asarray((magnitudes * random.choice([-1, 1], magnitudes.shape)).astype(np.float64))
 
     def _block(self) -> int:
-        return BLOCK if self.xp is np else 256 * BLOCK
+        return max(BLOCK // self.columns, 1) if self.xp is np else 64 * BLOCK
 
 
 def array_module(array: Array) -> Any:

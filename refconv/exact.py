@@ -22,6 +22,9 @@ from refconv.operands import Array
 from refconv.problem import OPERATORS, Operator, Problem
 
 
+DRAWN_AT_ONCE = 2**20  # numbers of 8 bytes: an operand of real size takes little more than itself
+
+
 @dataclass(frozen=True)
 class Operands:
     """X, W and G for a problem, shapes ``x_shape``, ``w_shape`` and ``y_shape``.
@@ -89,10 +92,14 @@ def integers(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed:
     Each ``stream`` of a seed is drawn independently, so that X does not depend on whether W was drawn too.
     """
     random = np.random.default_rng([seed, stream])
-    values = random.integers(1, magnitude, shape, dtype=np.int64, endpoint=True)
-    if np.dtype(dtype).kind != "u":
-        values *= random.integers(0, 1, shape, dtype=np.int64, endpoint=True) * 2 - 1
-    return values.astype(dtype)
+    drawn = np.empty(math.prod(shape), dtype)
+    for start in range(0, drawn.size, DRAWN_AT_ONCE):
+        size = min(DRAWN_AT_ONCE, drawn.size - start)
+        values = random.integers(1, magnitude, size, dtype=np.int64, endpoint=True)
+        if drawn.dtype.kind != "u":
+            values *= random.integers(0, 1, size, dtype=np.int64, endpoint=True) * 2 - 1
+        drawn[start : start + size] = values
+    return drawn.reshape(shape)
 
 
 def budget(form: Format, headroom: int, stored: bool) -> int:
