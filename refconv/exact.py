@@ -21,7 +21,6 @@ from refconv.formats import Format, format_of
 from refconv.operands import Array
 from refconv.problem import OPERATORS, Operator, Problem
 
-
 DRAWN_AT_ONCE = 2**20  # numbers of 8 bytes: an operand of real size takes little more than itself
 
 
