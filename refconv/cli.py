@@ -77,6 +77,15 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument("--examples", type=_positive, metavar="N", help="examples for each law, whatever the profile")
     check.add_argument("--seed", type=_seed, metavar="N", help="what everything is drawn from (default: at random)")
     check.add_argument("--json", type=Path, metavar="FILE", help="write a report")
+    check.add_argument("--coverage", action="store_true", help="print how many examples lay in each geometry cell")
+    check.add_argument(
+        "--replay", type=Path, metavar="FILE", help="try only the counterexamples that an earlier --json has written"
+    )
+    check.add_argument(
+        "--database",
+        metavar="FOLDER|redis://HOST|none",
+        help="where failures are kept, to be tried first in the next run (default: in the user's cache)",
+    )
     check.add_argument(
         "--time-limit", type=_seconds, default=10.0, metavar="SECONDS", help="for one call of an operator (default 10)"
     )
@@ -149,6 +158,7 @@ def _sanitize(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from refconv_cuda.simulator import cache
     from refconv_properties.check import Request, check
 
     seed = options.seed
@@ -165,15 +175,18 @@ def _check(options: argparse.Namespace) -> int:
         seed=seed,
         time_limit=options.time_limit,
         jobs=options.jobs or len(os.sched_getaffinity(0)),
+        replay=options.replay,
+        database=options.database or str(cache.folder() / "failures"),
     )
-    return check(request, json_file=options.json)
+    return check(request, json_file=options.json, coverage=options.coverage)
 
 
 def _laws(options: argparse.Namespace) -> int:
     from refconv_properties.laws import catalogue
 
     for law in catalogue().values():
-        print(f"{law.name}\n    {law.formula}\n    kills: {law.kills}")
+        print(f"{law.name}\n    {law.formula}\n    kills: {law.kills}\n    seen:  {', '.join(law.seen)}")
+        print(f"    trust: {law.trust}" + ("\n    needs: refconv's formulas" if law.reference else ""))
     return 0
 
 
