@@ -39,7 +39,7 @@ class Refused(Exception):
     """The implementation raised an error that may stand for a refusal; the message is its own."""
 
 
-REFUSALS = (ValueError, OverflowError, MemoryError, RuntimeError)  # among them NotImplementedError
+REFUSALS = (TypeError, ValueError, OverflowError, MemoryError, RuntimeError)  # among them NotImplementedError
 
 
 @dataclass
