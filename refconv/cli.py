@@ -43,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_sanitize(commands)
     _add_kernels(commands)
+    _add_explain(commands)
+    _add_certify(commands)
     laws = commands.add_parser("laws", help="print the catalogue of laws")
     laws.set_defaults(command=_laws)
     implementations = commands.add_parser("implementations", help="print what is registered, and what is unavailable")
@@ -128,6 +130,22 @@ def _add_kernels(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     kernels = commands.add_parser("kernels", help=kernel_report.HELP, description=kernel_report.DESCRIPTION)
     kernel_report.add_arguments(kernels)
     kernels.set_defaults(command=kernel_report.run)
+
+
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from refconv.explain import command
+
+    explain = commands.add_parser("explain", help=command.HELP, description=command.DESCRIPTION)
+    command.add_arguments(explain)
+    explain.set_defaults(command=command.run)
+
+
+def _add_certify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from refconv import certify
+
+    parser = commands.add_parser("certify", help=certify.HELP, description=certify.DESCRIPTION)
+    certify.add_arguments(parser)
+    parser.set_defaults(command=certify.run)
 
 
 def _sanitize(options: argparse.Namespace) -> int:

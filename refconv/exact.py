@@ -27,6 +27,8 @@ SMALL = 30
 # the first, and what a search shrinks towards. Most are uniform, which is what the probability above is about.
 PATTERNS = ("small", "uniform", "largest", "uniform", "positive", "uniform", "sparse", "uniform")
 
+DRAWN_AT_ONCE = 2**20  # numbers of 8 bytes: an operand of real size takes little more than itself
+
 
 @dataclass(frozen=True)
 class Operands:
@@ -53,8 +55,7 @@ def largest_magnitude(terms: int, dtype: npt.DTypeLike, *, headroom: int = 1, st
     if headroom < 1:
         raise ValueError(f"headroom = {headroom} must be at least 1")
     form = format_of(dtype)
-    budget = _budget(form, headroom, stored)
-    return min(math.isqrt(budget // max(terms, 1)), form.largest_operand)
+    return min(math.isqrt(budget(form, headroom, stored) // max(terms, 1)), form.largest_operand)
 
 
 def operands(
@@ -82,11 +83,11 @@ def operands(
     )
     if not thin:
         return Operands(x, w, gy, magnitude)
-    keep = _budget(format_of(dtype), headroom, stored)
+    keep = budget(format_of(dtype), headroom, stored)
     return Operands(
         x,
-        _thin(w, keep, seed, stream=3),
-        _thin(gy, keep, seed, stream=4),
+        thinned(w, keep, seed, stream=3),
+        thinned(gy, keep, seed, stream=4),
         magnitude,
         f"{terms} terms a sum are too many for {np.dtype(dtype).name}: W and G hold at most {keep} nonzeros",
     )
@@ -103,11 +104,16 @@ def integers(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed:
     Each ``stream`` of a seed is drawn independently, so that X does not depend on whether W was drawn too.
     """
     random = np.random.default_rng([seed, stream])
-    if np.dtype(dtype).kind == "u":
-        return random.integers(1, magnitude, shape, dtype=np.int64, endpoint=True).astype(dtype)
-    values = random.integers(-magnitude, magnitude, shape, dtype=np.int64)
-    values += values >= 0  # no zero, and the magnitude itself on both sides
-    return values.astype(dtype)
+    drawn = np.empty(math.prod(shape), dtype)
+    for start in range(0, drawn.size, DRAWN_AT_ONCE):
+        size = min(DRAWN_AT_ONCE, drawn.size - start)
+        if drawn.dtype.kind == "u":
+            drawn[start : start + size] = random.integers(1, magnitude, size, dtype=np.int64, endpoint=True)
+        else:
+            values = random.integers(-magnitude, magnitude, size, dtype=np.int64)
+            values += values >= 0  # no zero, and the magnitude itself on both sides
+            drawn[start : start + size] = values
+    return drawn.reshape(shape)
 
 
 def _patterned(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed: int, stream: int) -> Array:
@@ -125,12 +131,13 @@ def _patterned(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, see
     return values.astype(dtype, copy=False)
 
 
-def _budget(form: Format, headroom: int, stored: bool) -> int:
+def budget(form: Format, headroom: int, stored: bool) -> int:
+    """What K M^2 may be; arguments as in `largest_magnitude`."""
     limit = min(form.largest_sum, form.largest_operand) if stored else form.largest_sum
     return limit // headroom
 
 
-def _thin(values: Array, keep: int, seed: int, *, stream: int) -> Array:
+def thinned(values: Array, keep: int, seed: int, *, stream: int) -> Array:
     """``values`` with all but ``keep`` elements set to zero; any sum over them has at most ``keep`` terms."""
     if values.size <= keep:
         return values
