@@ -154,7 +154,7 @@ def _counterexamples(results: list[Result]) -> list[Text]:
         for result in broken[1:]:
             found = result.outcome.counterexample
             assert found is not None
-            line = f"{result.outcome.law}: {'; '.join(found.explanation)}"
+            line = f"{result.outcome.law}: {found.explanation[0]}"
             texts.append(Text(line, style=STYLES["broken"]).append(f"\n  again: {found.command}", "default"))
         if broken:
             texts.append(Text())

@@ -13,6 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from hypothesis import HealthCheck, Phase, given, reject, settings
@@ -20,6 +21,7 @@ from hypothesis import seed as seeded
 from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, Unsatisfiable
 
+from refconv import exact, explain
 from refconv.problem import Problem
 from refconv_cuda.simulator import schedule
 from refconv_properties import strategies
@@ -27,10 +29,11 @@ from refconv_properties.broken import LawBroken, NotApplicable, TimeLimitExceede
 from refconv_properties.cases import CASES
 from refconv_properties.geometry import cells
 from refconv_properties.laws import Law
-from refconv_properties.subject import Subject
+from refconv_properties.subject import OPERANDS, Subject
 
 Verdict = Literal["held", "broken", "skipped", "vacuous"]
 
+MOST_EXPLAINED = 2**16  # products: what is drawn is smaller, and what a user names may be a whole layer
 NEARLY_NONE = 20  # a law tried on fewer than one example in so many has shown nothing
 PROFILES = {"quick": 200, "ci": 1000, "thorough": 10_000}
 
@@ -232,9 +235,29 @@ class Searching:
         sentences = [str(found.failure)]
         if isinstance(found.failure, TimeLimitExceeded):
             sentences.append("not shrunk, because every try would take as long")
-        if not found.again:
+        elif not found.again:
             sentences.append("but not at every try: the same call gives different results at different times")
+        else:
+            sentences += self._explained(found)
         return broken_outcome(self.law.name, self.conv, found.problem, found.seed, sentences)
+
+    def _explained(self, found: Failure) -> list[str]:
+        """Which terms of the index sum are wrong on the failure's operands, if any are."""
+        if found.problem.multiplications > MOST_EXPLAINED:
+            return []
+        call = partial(self.conv.call, any_shape=True)
+        try:
+            for operator in self.conv.operators:
+                o = exact.operands(found.problem, found.seed, self.conv.dtype, operators=(operator,))
+                first, second = (getattr(o, name) for name in OPERANDS[operator])
+                result = call(operator, first, second, found.problem)
+                told = explain.sentences(call, found.problem, operator, first, second, result)
+                if told:
+                    return told
+        except (Exception, TimeLimitExceeded):
+            # What is wrong is known; this would only have said it better, and the implementation may do anything.
+            return []
+        return []
 
     def _why_nothing(self) -> str:
         if self.conv.unsupported:
