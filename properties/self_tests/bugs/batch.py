@@ -86,9 +86,6 @@ class LastOfAnOddBatch(Conv):
     found_by="rounding",
 )
 class HalfPrecisionInBatches(Conv):
-    def gemm(self, a, b):
-        return a @ b
-
     def forward(self, x, w, p):
         if p.batch > 1:
             x, w = x.astype(np.float16).astype(x.dtype), w.astype(np.float16).astype(w.dtype)
@@ -121,18 +118,37 @@ def found_anyway(found, right):
 
 
 @bug(
-    "caffe2_prepacked",
-    "the kernel is packed once for each shape, and its values of then are used for ever",
-    "https://github.com/pytorch/pytorch/issues/21597",
+    "onednn_1113",
+    "the kernel is packed when its address is new, so new values at an old address are never seen",
+    "https://github.com/uxlfoundation/oneDNN/issues/1113",
     only="forward",
     found_by="unit-step",
 )
-class PackedOnce(Conv):
+class PackedByAddress(Conv):
     def __init__(self):
         self.packed = {}
 
     def matrix(self, w, p):
-        return self.packed.setdefault((p.x_shape, w.shape), super().matrix(w, p).copy())
+        key = (w.__array_interface__["data"][0], w.shape, p.groups, w.dtype)
+        return self.packed.setdefault(key, super().matrix(w, p).copy())
+
+
+@bug(
+    "openvino_32530",
+    "the layout of the packed kernel depends on the batch, and the cache that keeps it is not asked for which",
+    "https://github.com/openvinotoolkit/openvino/pull/32530",
+    only="forward",
+    found_by="batch",
+)
+class PackedForAnotherBatch(Conv):
+    def __init__(self):
+        self.packed = {}
+
+    def matrix(self, w, p):
+        order = 1 if p.batch < 2 else -1  # another batch, another layout
+        right = super().matrix(w, p)
+        packed = self.packed.setdefault((w.tobytes(), w.shape, p.groups), right[:, ::order].copy())
+        return packed[:, ::order]
 
 
 @bug(

@@ -19,8 +19,7 @@ class Bug:
 
     id: of the reference, as project_number. fault: one sentence. kind: the theme, the name of its file. make: an
     implementation of its own for each search. found_by: a law that finds it. dtype: in which it shows. at: problems on
-    which that law breaks, where the strategies reach too few such. everywhere: there is next to no problem on which it
-    is right.
+    which that law breaks, where the strategies reach none.
     """
 
     id: str
@@ -31,7 +30,6 @@ class Bug:
     found_by: str
     dtype: str = "float32"
     at: Sequence[str] = ()
-    everywhere: bool = False
 
     @property
     def spec(self) -> str:

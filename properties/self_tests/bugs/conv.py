@@ -43,6 +43,17 @@ def axes(p):
     )
 
 
+def same(axis, extent=None):
+    """The padding before and behind that SAME_UPPER stands for: as many outputs as strides begin in the input."""
+    total = max(0, (-(-axis.size // axis.stride) - 1) * axis.stride + (extent or axis.extent) - axis.size)
+    return total // 2, total - total // 2
+
+
+def is_same(axis):
+    """Whether an axis is padded as SAME_UPPER would."""
+    return (axis.before, axis.after) == same(axis)
+
+
 class Conv:
     """All three operators: im2col and a matrix product a group, in the operands' dtype throughout."""
 
@@ -67,7 +78,7 @@ class Conv:
         return out * axis.stride + tap * axis.dilation - axis.before
 
     def inside(self, p, row, column):
-        return (0 <= row) & (row < p.height) & (0 <= column) & (column < p.width)
+        return (row >= 0) & (row < p.height) & (column >= 0) & (column < p.width)
 
     def number(self, p, image, row, column):
         return (image * p.height + row) * p.width + column
@@ -229,4 +240,3 @@ def correlate(x, w, stride, dilation):
     b, out_h, out_w = windows.shape[:3]
     matrix = windows.transpose(0, 1, 2, 4, 5, 3).reshape(b * out_h * out_w, a_h * a_w * c)
     return (matrix @ w.reshape(-1, l)).reshape(b, out_h, out_w, l)
-

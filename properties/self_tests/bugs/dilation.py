@@ -54,18 +54,6 @@ class GapBetweenKernelRows(Conv):
 
 
 @bug(
-    "darknet_4836",
-    "the check against the image's edge takes the kernel for a dense one",
-    "https://github.com/AlexeyAB/darknet/issues/4836",
-    found_by="index-sum",
-)
-class DenseKernelAtTheEdge(Conv):
-    def inside(self, p, row, column):
-        dense = row - np.arange(p.kernel.height).reshape(-1, 1, 1)[..., :1] * (p.dilation.height - 1)
-        return super().inside(p, row, column) & (dense >= 0)
-
-
-@bug(
     "pytorch_23889",
     "nn.grad.conv2d_input works out its padding from the kernel without dilation",
     "https://github.com/pytorch/pytorch/pull/23889",
@@ -143,7 +131,7 @@ class AllZeros(Conv):
 
 
 @bug(
-    "mkldnn_0181",
+    "pytorch_18463",
     "with groups, output channels of a group past a block (of 16, here 2) come out of the block before",
     "https://github.com/pytorch/pytorch/pull/18463",
     only="forward",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bugs.catalogue import bug
-from bugs.conv import Conv, rows_of, taps_of
+from bugs.conv import Conv
 from bugs.machine import Heap, from_address
 
 

@@ -3,18 +3,17 @@
 import numpy as np
 
 from bugs.catalogue import bug
-from bugs.conv import Conv, Transposed, axes, correlate, padded
+from bugs.conv import Conv, Transposed, axes, correlate, is_same, padded, same
 
 
-def same(axis, kernel=None):
-    """The padding before and behind that SAME_UPPER stands for: as many outputs as strides begin in the input."""
-    extent = axis.dilation * (axis.kernel - 1) + 1 if kernel is None else kernel
-    total = max(0, (-(-axis.size // axis.stride) - 1) * axis.stride + extent - axis.size)
-    return total // 2, total - total // 2
-
-
-def is_same(axis):
-    return (axis.before, axis.after) == same(axis)
+def correlate_all(x, w, p, sides):
+    """The forward pass with other padding than the problem's."""
+    whole, c = padded(x, *sides), p.c_in_per_group
+    parts = np.split(w, p.groups, axis=3)
+    return np.concatenate(
+        [correlate(whole[..., g * c : g * c + c], part, p.stride, p.dilation) for g, part in enumerate(parts)],
+        axis=3,
+    )
 
 
 @bug(
@@ -31,19 +30,6 @@ class SameOfOtherAxes(Conv):
             sides = *same(h._replace(size=p.batch)), *same(v._replace(size=p.c_in))
             return correlate_all(x, w, p, sides)
         return super().forward(x, w, p)
-
-
-def correlate_all(x, w, p, sides):
-    """The forward pass with other padding than the problem's."""
-    whole, c = padded(x, *sides), p.c_in_per_group
-    parts = np.split(w, p.groups, axis=3)
-    return np.concatenate(
-        [
-            correlate(whole[..., g * c : g * c + c], part, p.stride, p.dilation)
-            for g, part in enumerate(parts)
-        ],
-        axis=3,
-    )
 
 
 @bug(
@@ -64,6 +50,7 @@ class UpperForLower(Conv):
     "https://github.com/microsoft/onnxscript/pull/3037",
     only="forward",
     found_by="output-size",
+    at=("b1h3w3i1o1k3p2d2", "b1h4w1i1o1k2x1p1.1.0.0d2x1"),
 )
 class SameWithoutDilation(Conv):
     def forward(self, x, w, p):
@@ -97,7 +84,7 @@ class TwiceThePaddingBefore(Conv):
 class ClearsTheSmallerSide(Conv):
     def forward(self, x, w, p):
         whole = np.full((p.batch, *p.padded, p.c_in), 1e30, x.dtype)  # "huge values on Linux"
-        top, bottom, left, right = p.padding
+        top, _bottom, left, _right = p.padding
         whole[:, : 2 * top + p.height, : 2 * left + p.width] = 0
         whole[:, top : top + p.height, left : left + p.width] = x
         bare = p.replace(height=p.padded.height, width=p.padded.width, padding=0)
@@ -160,7 +147,8 @@ class SymmetricTransposed(Transposed):
     "Winograd for 3x3 with stride 1 takes the four paddings in the order of the other axis first",
     "https://github.com/tinygrad/tinygrad/pull/14294",
     only="forward",
-    found_by="transpose",
+    found_by="explicit-pad",
+    at=("b1h3w3i1o1k3p1x0", "b2h4w2i2o1k3p0.1.2.0"),
 )
 class PaddingOfTheOtherAxis(Conv):
     def axes(self, p):

@@ -1,6 +1,6 @@
 """Four right implementations, each written from the formula by another road; no law may have a word against them.
 
-    Y [i,j,k,l] = sum over m,n,p of X[i, j s_h + m d_h - top, k s_w + n d_w - left, p] W[m,n,p,l], within l's group
+Y [i,j,k,l] = sum over m,n,p of X[i, j s_h + m d_h - top, k s_w + n d_w - left, p] W[m,n,p,l], within l's group
 """
 
 import numpy as np

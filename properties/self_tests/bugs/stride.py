@@ -3,7 +3,7 @@
 import numpy as np
 
 from bugs.catalogue import bug
-from bugs.conv import Axis, Conv, Gathered, Transposed, padded, ranges, read, rows_of, taps_of
+from bugs.conv import Conv, Gathered, Transposed, is_same, ranges, rows_of, taps_of
 
 
 @bug(
@@ -86,7 +86,7 @@ class CutsTheRightByTheLeft(Conv):
 class PaddingBeyondTheFirstBlock(Conv):
     def inside(self, p, row, column):
         k = np.arange(p.out_width).reshape(-1, 1, 1)
-        return (0 <= row) & (row < p.height) & ((0 <= column) | (k >= 2)) & (column < p.width)
+        return (row >= 0) & (row < p.height) & ((column >= 0) | (k >= 2)) & (column < p.width)
 
 
 @bug(
@@ -105,7 +105,7 @@ class RefusesVerticalStride(Conv):
 
 @bug(
     "ncnn_1283",
-    "3x3 with stride 2: exactly one pixel of each output channel (number 40, here 4) is wrong",
+    "a kernel 3 wide with stride 2: exactly one pixel of each output channel (number 40, here 4) is wrong",
     "https://github.com/Tencent/ncnn/issues/1283",
     only="forward",
     found_by="subsample",
@@ -113,8 +113,8 @@ class RefusesVerticalStride(Conv):
 class OneWrongPixel(Conv):
     def pixels(self, p):
         pixels = super().pixels(p)
-        if p.kernel == (3, 3) and p.stride == (2, 2) and p.out_height * p.out_width > 4:
-            of_image = pixels.reshape(p.batch, -1, 3, 3)
+        if p.kernel.width == 3 and p.stride.width == 2 and p.out_height * p.out_width > 4:
+            of_image = pixels.reshape(p.batch, p.out_height * p.out_width, *p.kernel)
             of_image[:, 4] = of_image[:, 3]
         return pixels
 
@@ -148,22 +148,20 @@ class BottomForTop(Conv):
 
 @bug(
     "np_conv2d_2",
-    "the horizontal padding of dX is computed with the output's height",
+    "SAME padding of dX is computed with the output's height for the width too",
     "https://github.com/renmengye/np-conv2d/pull/2",
     only="grad_input",
     found_by="transpose",
 )
-class HeightForWidth(Transposed):
-    def grad_input(self, gy, w, p):
-        self.out = p.out_height
-        return super().grad_input(gy, w, p)
-
-    def after(self, axis):
-        return axis.size + axis.before - (self.out - 1) * axis.stride - 1
+class HeightForWidth(Conv):
+    def axes(self, p):
+        h, w = super().axes(p)
+        total = max(0, (h.out - 1) * w.stride + w.extent - w.size)
+        return h, w._replace(before=total // 2) if is_same(w) else w
 
 
 @bug(
-    "brightwire_23",
+    "brightwire_22",
     "im2col takes a tap's number apart by the kernel's height where the width is due",
     "https://github.com/jdermody/brightwire/issues/22",
     found_by="transpose",
@@ -331,7 +329,7 @@ class NegativePaddingReadsOn(Gathered):
 class CropsBeforeItPads(Conv):
     def inside(self, p, row, column):
         bottom, right = p.remainder
-        return (0 <= row) & (row < p.height - bottom) & (0 <= column) & (column < p.width - right)
+        return (row >= 0) & (row < p.height - bottom) & (column >= 0) & (column < p.width - right)
 
 
 @bug(

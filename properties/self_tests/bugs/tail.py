@@ -74,13 +74,11 @@ class CropsWithoutGroups(Transposed):
     found_by="adjoint",
 )
 class SizedButNotPadded(Transposed):
-    def after(self, axis):
-        return axis.extent - 1 - axis.after
-
     def grad_input(self, gy, w, p):
-        gx = np.zeros(p.x_shape, gy.dtype)
-        part = super().grad_input(gy, w, p)
-        gx[:, : part.shape[1], : part.shape[2]] = part
+        gx = super().grad_input(gy, w, p)
+        bottom, right = p.remainder
+        gx[:, max(0, p.height - bottom) :] = 0
+        gx[:, :, max(0, p.width - right) :] = 0
         return gx
 
 

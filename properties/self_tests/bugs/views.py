@@ -1,7 +1,5 @@
 """Operands that are not contiguous: slices, transposes, reversed axes."""
 
-import numpy as np
-
 from bugs.catalogue import bug
 from bugs.conv import Conv
 from bugs.machine import from_address, surroundings
