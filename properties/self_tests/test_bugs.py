@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from bugs import BUGS, THEMES
 from bugs.conv import Conv, Gathered, Transposed
+from bugs.cuda import Direct
 from bugs.finding import search, subject
 from bugs.right import RIGHT
 
 from refconv import exact, index_sum
 from refconv.problem import OPERATORS, Problem
+from refconv_cuda.device import DeviceMissing, find
 from refconv_properties import search as engine
 from refconv_properties.cases import CASES
 from refconv_properties.laws import catalogue
@@ -21,16 +23,26 @@ LAWS = catalogue()
 BLOCKS = {made.__name__: made for made in (Conv, Transposed, Gathered)}
 
 
+def simulated(bug):
+    """Skips what needs a simulator where there is none."""
+    if getattr(bug.make, "device", "host") == "simulator":
+        try:
+            find("simulator")
+        except DeviceMissing as reason:
+            pytest.skip(str(reason))
+
+
 @pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
 def test_a_real_bug_is_found(bug):
     if bug.found_by not in LAWS:
         pytest.skip(f"waits for the law {bug.found_by}")
+    simulated(bug)
     found = search(bug, LAWS[bug.found_by])
     assert found.found
     assert found.examples <= PROFILES["ci"] + len(CASES)
     # And it is the fault that breaks the law, not what it was planted in.
     problems = [Problem.parse(found.problem)]
-    for right in BLOCKS.values():
+    for right in [Direct] if bug.kind == "cuda" else BLOCKS.values():
         plan = Plan(1, found.outcome.counterexample.seed, problems)
         assert Searching(found.law, subject(right(), bug.dtype), plan).run().verdict == "held"
 
@@ -56,6 +68,7 @@ def wrong(target, operator, problem, first, second):
 
 @pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
 def test_a_bug_is_right_where_nothing_triggers_it(bug):
+    simulated(bug)
     for operator in OPERATORS:
         if hasattr(bug.make, operator):
             tried = [wrong(bug.make(), operator, p, *operands(operator, p, bug.dtype)) for p in PLAIN]
@@ -133,6 +146,11 @@ def alarms(target, seeds, examples, monkeypatch, dtypes=("float32", "float64")):
 @pytest.mark.parametrize("name", [*RIGHT, *BLOCKS])
 def test_what_is_right_holds(name, monkeypatch):
     assert alarms({**RIGHT, **BLOCKS}[name], range(2), 8, monkeypatch) == []
+
+
+def test_kernels_that_are_right_hold(monkeypatch):
+    simulated(BUGS["wave_198"])
+    assert alarms(Direct, range(3), 8, monkeypatch, dtypes=("float32",)) == []
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import Any
 from bugs.conv import Conv
 from refconv.problem import OPERATORS, Operator
 
-THEMES = ("tail", "stride", "padding", "dilation", "views", "limits", "memory", "batch", "precision")
+THEMES = ("tail", "stride", "padding", "dilation", "views", "limits", "memory", "batch", "precision", "cuda")
 _RIGHT = Conv()
 
 

@@ -191,18 +191,3 @@ class MeanOverPositions(Conv):
 class MeanOverTheInput(Conv):
     def grad_weight(self, gy, x, p):
         return super().grad_weight(gy, x, p) / gy.dtype.type(max(1, p.batch) * p.height * p.width)
-
-
-@bug(
-    "pytorch_189667",
-    "im2col's number of windows is one too large in each row, and they are written over the next row's",
-    "https://github.com/pytorch/pytorch/issues/189667",
-    only="forward",
-    found_by="adjoint",
-)
-class OneWindowTooMany(Conv):
-    def images(self, matrix, p):
-        y = super().images(matrix, p)
-        if p.width > p.kernel.width and p.out_height > 1:
-            y[:, 1:, 0] = y[:, :-1, -1]
-        return y

@@ -314,8 +314,10 @@ class NegativePaddingReadsOn(Gathered):
         h, w = self.axes(p)
         i, u, v, m, n = ranges(p.batch, p.height, p.width, p.kernel.height, p.kernel.width)
         (j, row), (k, column) = self.reader(h, u, m), self.reader(w, v, n)
-        if w.before > w.extent - 1:  # the check of columns is left out, because the padding is none
+        if w.before >= w.extent:  # no padding on this side, so no check
             column = (v + w.before - n * w.dilation) % w.stride == 0
+        if h.before >= h.extent:
+            row = (u + h.before - m * h.dilation) % h.stride == 0
         return np.where(row & column, (i * p.out_height + j) * p.out_width + k, -1)
 
 
