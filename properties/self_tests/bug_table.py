@@ -115,7 +115,10 @@ def main() -> int:
     chosen = options.bugs or list(BUGS)
     with ProcessPoolExecutor(options.jobs) as pool:
         count = len(chosen)
-        rows = list(pool.map(row, chosen, [options.examples] * count, [options.seed] * count))
+        rows = []
+        for one in pool.map(row, chosen, [options.examples] * count, [options.seed] * count):
+            rows.append(one)
+            print(f"{one.id}: {', '.join(one.laws) or one.why}", file=sys.stderr, flush=True)
     page = table(rows, options.examples)
     print(page, end="")
     if options.write:

@@ -41,7 +41,7 @@ class SameOfOtherAxes(Conv):
 )
 class UpperForLower(Conv):
     def axes(self, p):
-        return [a._replace(before=a.after) if is_same(a) else a for a in super().axes(p)]
+        return [a._replace(before=a.after) if a.after == a.before + 1 else a for a in super().axes(p)]
 
 
 @bug(
