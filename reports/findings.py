@@ -5,7 +5,8 @@
     python reports/findings.py --page             # only the page
 
 A law that is broken is tried again with the fault that broke it set aside, until it holds, or is broken by something
-that no known fault explains; then the exit status is 1. An older onnx, known to be wrong, gets an environment of its own.
+that no known fault explains; then the exit status is 1. An older onnx, known to be wrong, gets an environment of its
+own.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the suite has found in released frameworks.
 
-Each fault has a script beside this file that shows it without refconv, and exits with 1 where the fault is there, with 0
+Each fault has a script beside this file that shows it without refconv. It exits with 1 where the fault is there, with 0
 where it is mended.
 """
 
@@ -56,8 +56,8 @@ FAULTS = {
             says=r"but the .*index sum gives",
             shows=lambda problem: max(problem.c_in, problem.c_out) > 32768 and problem.kernel == (1, 1),
             note="Silent, and what is returned is whatever memory held. A fusion of XLA's for the CPU, `__ynn_fusion`, "
-            "computes it; two input channels, or a plain matrix product of the same operands, are right. dX has it where "
-            "there is one output channel, and as many input channels. Keras has it through its JAX backend. "
+            "computes it; two input channels, or a plain matrix product of the same operands, are right. dX has it for "
+            "one output channel and as many input channels. Keras has it through its JAX backend. "
             "JAX 0.12.0.1 is right again (it needs Python 3.12).",
         ),
         Fault(
