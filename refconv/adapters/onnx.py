@@ -70,19 +70,22 @@ def transposed_attributes(problem: Problem) -> dict[str, Any]:
     return {**conv_attributes(problem), "output_padding": list(problem.remainder)}
 
 
-def is_same_upper(problem: Problem) -> bool | str:
-    """True where ``auto_pad=SAME_UPPER`` means the problem's padding, else why not.
+def same_upper(sizes: tuple[int, int], problem: Problem) -> Padding:
+    """What ``auto_pad=SAME_UPPER`` means for an image of these sizes and the problem's kernel, stride and dilation.
 
     By Conv's documentation the output has ceil(size / stride) rows, the padding is shared out evenly, and an odd one
     goes to the end.
     """
     sides = []
-    for size, stride, extent in zip(
-        (problem.height, problem.width), problem.stride, problem.kernel_extent, strict=True
-    ):
+    for size, stride, extent in zip(sizes, problem.stride, problem.kernel_extent, strict=True):
         total = max(0, (-(-size // stride) - 1) * stride + extent - size)
         sides += [total // 2, total - total // 2]
-    if problem.padding == Padding(*sides):
+    return Padding(*sides)
+
+
+def is_same_upper(problem: Problem) -> bool | str:
+    """True where ``auto_pad=SAME_UPPER`` means the problem's padding, else why not."""
+    if problem.padding == same_upper((problem.height, problem.width), problem):
         return True
     return "its padding is not what auto_pad=SAME_UPPER means"
 
