@@ -6,10 +6,11 @@ Only this module of the package knows the other two, and imports them when a com
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from refconv import __version__
@@ -47,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_certify(commands)
     laws = commands.add_parser("laws", help="print the catalogue of laws")
     laws.set_defaults(command=_laws)
-    implementations = commands.add_parser("implementations", help="print what is registered, and what is unavailable")
+    implementations = commands.add_parser(
+        "implementations", help="print what is registered, and what is unavailable, and why"
+    )
+    implementations.add_argument("--json", type=Path, metavar="FILE", help="write the same as JSON")
     implementations.set_defaults(command=_implementations)
     return parser
 
@@ -209,16 +213,45 @@ def _laws(options: argparse.Namespace) -> int:
 
 
 def _implementations(options: argparse.Namespace) -> int:
+    rows = [*_described_implementations()]
+    lines = [["implementation", "version", "device", "dtypes", "operators"]]
+    for row in rows:
+        reason = row.get("unavailable")
+        rest = ["-", "-", f"unavailable: {reason}", ""] if reason else [_words(row[name]) for name in lines[0][1:]]
+        lines.append([_words(row["implementation"]), *rest])
+    widths = [max(len(line[column]) for line in lines if line[4]) for column in range(4)]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, [*widths, 0], strict=True)).rstrip())
+    if options.json is not None:
+        try:
+            options.json.write_text(json.dumps({"version": __version__, "implementations": rows}, indent=1) + "\n")
+        except OSError as error:
+            print(f"refconv implementations: cannot write {options.json}: {error.strerror}", file=sys.stderr)
+            return 2
+    return 0
+
+
+def _described_implementations() -> Iterator[dict[str, str | Sequence[str]]]:
+    """What is registered, by name, none of it made ready to run: importing every framework would take long."""
     from refconv.implementation import ImplementationError, load, registered
 
     for name in registered():
         try:
-            found = load(name)
+            found = load(name, device=None)
         except ImplementationError as reason:
-            print(f"{name:18} unavailable: {reason}")
+            yield {"implementation": name, "unavailable": str(reason)}
         else:
-            print(f"{name:18} on {found.device}, {', '.join(found.dtypes)}: {', '.join(found.operators)}")
-    return 0
+            yield {
+                "implementation": name,
+                "version": found.version,
+                "device": found.device,
+                "dtypes": found.dtypes,
+                "operators": found.operators,
+            }
+
+
+def _words(value: str | Sequence[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def _problem(text: str) -> Problem:
