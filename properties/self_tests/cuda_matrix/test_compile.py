@@ -7,9 +7,10 @@ import re
 
 import pytest
 
-from refconv_cuda import instances, kernel_report, nvrtc
+from refconv import cli
+from refconv_cuda import instances, nvrtc
 from refconv_cuda.device import KERNELS
-from refconv_cuda.occupancy import LIMITS, capability
+from refconv_cuda.nvrtc.occupancy import LIMITS, capability
 
 if reason := nvrtc.unavailable():
     pytest.skip(reason, allow_module_level=True)
@@ -150,9 +151,9 @@ def test_an_architecture_that_it_does_not_know_is_refused():
 
 def test_the_command_says_the_line_too(tmp_path, capsys):
     path, line = planted(tmp_path, PIXEL + " undeclared();")
-    arguments = [str(path), "--name", INSTANCE, f"--option=-I{KERNELS}", "--arch", NEWEST, "--jobs", "1"]
-    assert kernel_report.main(arguments) == 1
+    arguments = ["kernels", str(path), "--name", INSTANCE, f"--option=-I{KERNELS}", "--arch", NEWEST, "--jobs", "1"]
+    assert cli.main(arguments) == 1
     assert f"planted.cu({line}): error: " in capsys.readouterr().out
     path.write_text((KERNELS / "im2col.cu").read_text())
-    assert kernel_report.main(arguments) == 0
+    assert cli.main(arguments) == 0
     assert re.search(r"\d+ registers, no spills, 0 bytes shared, occupancy \d", capsys.readouterr().out)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refconv_cuda import gpu
+from refconv_cuda import cupy_wheels
 
-if reason := gpu.unavailable():
+if reason := cupy_wheels.unavailable():
     pytest.skip(f"NOTHING RAN ON A GPU: {reason}", allow_module_level=True)
 
 import cupy

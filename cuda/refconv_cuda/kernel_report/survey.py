@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from refconv_cuda import instances, nvrtc, sass
+from refconv_cuda import instances, nvrtc
 from refconv_cuda.device import KERNELS
-from refconv_cuda.kernel_figures import Figures, KernelFigures, Report
-from refconv_cuda.occupancy import occupancy
+from refconv_cuda.kernel_report import sass
+from refconv_cuda.kernel_report.figures import Figures, KernelFigures, Report
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,22 @@ def ours() -> list[Source]:
     ]
 
 
-def survey(sources: Sequence[Source], architectures: Sequence[str], jobs: int) -> Report:
-    """The figures of every kernel of the sources on each architecture. Raises `refconv_cuda.nvrtc.NvrtcMissing`."""
+def survey(
+    sources: Sequence[Source], architectures: Sequence[str], jobs: int, progress: Callable[[int, int], None]
+) -> Report:
+    """The figures of every kernel of the sources on each architecture.
+
+    progress: called with how many compilations of how many are done. Raises `refconv_cuda.nvrtc.NvrtcMissing`.
+    """
     kernels: dict[str, KernelFigures] = {
         name: KernelFigures(source.file, threads) for source in sources for name, threads in source.threads.items()
     }
-    for source, architecture, found in _measured(sources, architectures, jobs):
+    total = len(sources) * len(architectures)
+    for done, (source, architecture, found) in enumerate(_measured(sources, architectures, jobs), start=1):
         for name, figures in found.items():
             threads = source.threads.get(name, source.threads_of_others)
             kernels.setdefault(name, KernelFigures(source.file, threads)).on[architecture] = figures
+        progress(done, total)
     return Report(nvrtc.release(), tuple(architectures), kernels)
 
 
@@ -79,8 +86,7 @@ def measure(source: Source, architecture: str) -> dict[str, Figures]:
     loops = _loops(compiled)
     found = {}
     for name, taken in compiled.kernels.items():
-        threads = source.threads.get(name, source.threads_of_others)
-        on = occupancy(architecture, threads=threads, registers=taken.registers, shared=taken.shared)
+        on = compiled.occupancy(name, threads=source.threads.get(name, source.threads_of_others))
         found[name] = Figures(
             registers=taken.registers,
             shared=taken.shared,
