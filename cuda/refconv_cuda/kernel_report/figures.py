@@ -25,8 +25,8 @@ class Figures:
 
     registers, spill_stores, spill_loads (bytes): of a thread. shared: static bytes of a block. blocks: resident on a
     multiprocessor. occupancy: of its warps, 0 to 1, and limit: what stops one more block; None where the
-    architecture's limits are unknown. loop: how many instructions of each class its main loop has, None without
-    nvdisasm. error: why it does not compile, with nothing else.
+    architecture's limits are unknown. loop: how many instructions of each class its main loop has, None without a
+    loop or nvdisasm. error: why it does not compile, with nothing else.
     """
 
     registers: int = 0

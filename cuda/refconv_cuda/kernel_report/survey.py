@@ -101,7 +101,7 @@ def measure(source: Source, architecture: str) -> dict[str, Figures]:
 
 
 def _loops(compiled: nvrtc.Compiled) -> dict[str, dict[str, int]]:
-    """The main loop of each kernel, by class of instruction.
+    """The main loop of each kernel that has one, by class of instruction.
 
     nvdisasm takes as long as the compiler, so the architectures with a letter, whose code is that of their number
     unless a kernel asks for more, go without.
@@ -110,8 +110,5 @@ def _loops(compiled: nvrtc.Compiled) -> dict[str, dict[str, int]]:
     if tool is None or compiled.cubin is None or not compiled.architecture[-1].isdigit():
         return {}
     code = sass.disassemble(compiled.cubin, tool)
-    return {
-        name: dict(sorted(sass.mix(sass.main_loop(code[symbol])).items()))
-        for name, symbol in compiled.mangled.items()
-        if symbol in code
-    }
+    loops = {name: sass.main_loop(code[symbol]) for name, symbol in compiled.mangled.items() if symbol in code}
+    return {name: dict(sorted(sass.mix(loop).items())) for name, loop in loops.items() if loop}

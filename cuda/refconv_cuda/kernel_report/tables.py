@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from refconv_cuda.kernel_report.figures import Figures, Report, brief
@@ -106,8 +106,8 @@ def totals(reports: Sequence[Report]) -> Iterator[str]:
         any_spills = any_spills or bool(spilling)
         spills = f"{len(spilling)} spill, at most {max(spilling)} bytes" if spilling else "none spills"
         yield (
-            f"CUDA {report.cuda} (NVRTC {report.nvrtc}): {len(report.kernels)} kernels on {len(report.architectures)} "
-            f"architectures: {len(compiled)} of {len(every)} ok, {spills}"
+            f"CUDA {report.cuda} (NVRTC {report.nvrtc}): {_count(report.kernels, 'kernel')} on "
+            f"{_count(report.architectures, 'architecture')}: {len(compiled)} of {len(every)} ok, {spills}"
         )
     found = [f"CUDA {report.cuda}: {fault}" for report in reports for fault in faults(report)]
     if found:
@@ -117,6 +117,10 @@ def totals(reports: Sequence[Report]) -> Iterator[str]:
             f"No spill exceeds {STEP} registers, and with those registers a multiprocessor would hold fewer blocks: "
             "each is a trade that ptxas chose, no fault"
         )
+
+
+def _count(things: Collection[str], what: str) -> str:
+    return f"{len(things)} {what}" + "s" * (len(things) != 1)
 
 
 def _age(architecture: str) -> tuple[int, str]:
