@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +93,7 @@ def test_a_constant_moved_through_the_half_precision_pipe_is_no_arithmetic():
     assert sass.read(LISTING)["_Z1fPi"][1].kind == "integer"
 
 
+ROOT = Path(__file__).resolve().parents[2]
 GOOD = Figures(registers=64, shared=2176, blocks=16, occupancy=0.5, limit="registers", loop={"float": 32, "integer": 8})
 # What ptxas 12.9 makes of implicit_gemm_grad_input<double, 16, 16, 8, 2, 2> for sm_80.
 TRADE = replace(GOOD, spill_stores=16, spill_loads=16)
@@ -191,7 +193,7 @@ def test_what_changes_without_harm_is_noted():
 def test_an_architecture_that_nobody_looked_at_is_noted():
     found = compare(report({"sm_80": GOOD, "sm_86": GOOD}), report({"sm_80": GOOD}))
     assert found.worse == ()
-    assert found.notes == ("nothing was compiled (sm_86)",)
+    assert found.notes == ("not compiled this time (sm_86)",)
 
 
 def test_the_choices_of_another_ptxas_are_not_compared():
@@ -215,7 +217,7 @@ def test_one_report_in_detail():
     lettered = replace(GOOD, loop=None)  # nobody disassembles those
     lines = "\n".join(tables.detail(report({"sm_80": TRADE, "sm_90": GOOD, "sm_90a": lettered, "sm_75": BROKEN})))
     assert "k<float>, 64 threads a block" in lines
-    assert "  sm_80\n    64 registers, spills 16 bytes, 2176 bytes shared, occupancy 0.50" in lines
+    assert "  sm_80\n    64 registers, spills 16 bytes (or 14 blocks), 2176 bytes shared, occupancy 0.50" in lines
     assert "  sm_90 90a\n    64 registers, no spills" in lines
     assert "(16 blocks, by registers), main loop of 40 instructions: float 80% integer 20%" in lines
     assert "  sm_75\n    does not compile: /k/im2col.cu(12)" in lines
@@ -238,6 +240,27 @@ def test_explained_spills_are_no_fault_and_others_are():
     assert "no fault" in list(tables.totals([report({"sm_80": TRADE})]))[-1]
     bad = report({"sm_80": replace(TRADE, spill_loads=400)})
     assert faults(bad) == ("k<float> spills 400 bytes and gains no block by it (sm_80)",)
+
+
+# -- what is stored ---------------------------------------------------------------------------------
+
+STORED = [figures.read(path) for path in sorted((ROOT / "reports" / "kernels").glob("*.json"))]
+
+
+def test_nothing_is_wrong_with_what_is_stored():
+    assert len(STORED) >= 7
+    for stored in STORED:
+        assert faults(stored) == (), stored.nvrtc
+
+
+def test_the_page_shows_the_stored_table(capsys):
+    page = (ROOT / "docs" / "cuda-versions.md").read_text(encoding="utf-8")
+    command, *shown = page.partition("$ refconv kernels --table")[2].partition("```")[0].splitlines()
+    assert command == " reports/kernels/*.json"
+    assert cli.main(["kernels", "--table", *map(str, (ROOT / "reports" / "kernels").glob("*.json"))]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert [line for line in shown if line not in printed and line != "..."] == []
+    assert len(shown) > 10
 
 
 # -- the command ------------------------------------------------------------------------------------
@@ -326,7 +349,7 @@ def test_a_table_is_printed_without_a_compiler(compiler, tmp_path, monkeypatch, 
         (["--compare", "nowhere.json"], "nowhere.json"),
         (["--table", "nowhere.json"], "nowhere.json"),
         (["nowhere.cu"], "there is no file nowhere.cu"),
-        (["--name", "k<float>"], "--name, --threads and --option are about a FILE.cu of yours"),
+        (["--name", "k<float>"], "--name, --threads, --shared and --option are about a FILE.cu of yours"),
     ],
 )
 def test_what_cannot_be_read_is_said(compiler, tmp_path, monkeypatch, capsys, arguments, words):

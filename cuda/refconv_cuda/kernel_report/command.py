@@ -42,6 +42,8 @@ def _survey(options: argparse.Namespace) -> int:
     if unknown := [name for name in options.arch if name not in supported]:
         raise UsageError(f"NVRTC {nvrtc.release()} knows no {', '.join(unknown)}, but {', '.join(supported)}")
     report = survey.survey(_sources(options), options.arch or supported, options.jobs, _progress)
+    if not report.kernels:
+        raise UsageError(f"{options.file} has no kernel but templates: --name 'kernel<float>' says which instance")
     for line in tables.detail(report):
         print(line)
     if options.json:
@@ -53,8 +55,8 @@ def _survey(options: argparse.Namespace) -> int:
 def _sources(options: argparse.Namespace) -> list[survey.Source]:
     path: Path | None = options.file
     if path is None:
-        if options.name or options.option or options.threads:
-            raise UsageError("--name, --threads and --option are about a FILE.cu of yours")
+        if options.name or options.option or options.threads or options.shared:
+            raise UsageError("--name, --threads, --shared and --option are about a FILE.cu of yours")
         return survey.ours()
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
@@ -62,7 +64,8 @@ def _sources(options: argparse.Namespace) -> list[survey.Source]:
     flags = tuple(options.option)
     if not any(flag.lstrip("-").startswith("std=") for flag in flags):
         flags = (*nvrtc.OPTIONS, *flags)
-    return [survey.Source(path.name, dict.fromkeys(options.name, threads), threads, path.resolve(), flags)]
+    instances = dict.fromkeys(options.name, threads)
+    return [survey.Source(path.name, instances, threads, path.resolve(), flags, options.shared)]
 
 
 def _progress(done: int, total: int) -> None:

@@ -23,8 +23,8 @@ from typing import Any
 class Figures:
     """A kernel on one architecture.
 
-    registers, spill_stores, spill_loads (bytes): of a thread. shared: static bytes of a block. blocks: resident on a
-    multiprocessor. occupancy: of its warps, 0 to 1, and limit: what stops one more block; None where the
+    registers, spill_stores, spill_loads (bytes): of a thread. shared: bytes of a block, static and dynamic. blocks:
+    resident on a multiprocessor. occupancy: of its warps, 0 to 1, and limit: what stops one more block; None where the
     architecture's limits are unknown. loop: how many instructions of each class its main loop has, None without a
     loop or nvdisasm. error: why it does not compile, with nothing else.
     """

@@ -19,7 +19,8 @@ class Source:
     """What is compiled at once: one of our own files with all its instances, or a user's.
 
     threads: of a block, by name expression; threads_of_others: for a file's kernels that are no templates. path: of a
-    user's file, with the options to compile it; None for ours.
+    user's file, with the options to compile it; None for ours. dynamic_shared: bytes that a block is given at the
+    launch.
     """
 
     file: str
@@ -27,6 +28,7 @@ class Source:
     threads_of_others: int = 0
     path: Path | None = None
     options: tuple[str, ...] = nvrtc.OPTIONS
+    dynamic_shared: int = 0
 
     def compile(self, architecture: str) -> nvrtc.Compiled:
         """Raises `refconv_cuda.nvrtc.CompileError`."""
@@ -86,10 +88,11 @@ def measure(source: Source, architecture: str) -> dict[str, Figures]:
     loops = _loops(compiled)
     found = {}
     for name, taken in compiled.kernels.items():
-        on = compiled.occupancy(name, threads=source.threads.get(name, source.threads_of_others))
+        threads = source.threads.get(name, source.threads_of_others)
+        on = compiled.occupancy(name, threads=threads, dynamic_shared=source.dynamic_shared)
         found[name] = Figures(
             registers=taken.registers,
-            shared=taken.shared,
+            shared=taken.shared + source.dynamic_shared,
             spill_stores=taken.spill_stores,
             spill_loads=taken.spill_loads,
             blocks=on.blocks if on else None,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from refconv_cuda.kernel_report.figures import Figures, Report, brief
 from refconv_cuda.kernel_report.sass import CLASSES
-from refconv_cuda.kernel_report.verdict import STEP, faults
+from refconv_cuda.kernel_report.verdict import STEP, faults, in_registers
 
-NAME_WIDTH, CELL_WIDTH = 50, 7
+NAME_WIDTH, CELL_WIDTH = 53, 7
 
 
 def detail(report: Report) -> Iterator[str]:
-    """The lines of one report: under each kernel, its figures, once for all the architectures that share them."""
+    """The lines of one report: under each kernel, its figures, once for all the architectures that share them.
+
+    With the bytes that it spills stands what it would be without: how many blocks a multiprocessor would hold.
+    """
     for name, kernel in report.kernels.items():
         yield f"{name}, {kernel.threads} threads a block"
         alike: dict[str, list[str]] = {}
@@ -21,7 +24,7 @@ def detail(report: Report) -> Iterator[str]:
             # Only the architectures without a letter have their loop looked at: the others may stand beside theirs.
             plain = kernel.on.get(architecture.rstrip("af"), figures)
             shown = plain if replace(plain, loop=figures.loop) == figures else figures
-            alike.setdefault(_row(shown), []).append(architecture)
+            alike.setdefault(_row(shown, architecture, kernel.threads), []).append(architecture)
         for row, architectures in alike.items():
             yield f"  {brief(architectures)}"
             yield f"    {row}"
@@ -29,13 +32,17 @@ def detail(report: Report) -> Iterator[str]:
     yield from totals([report])
 
 
-def _row(figures: Figures) -> str:
+def _row(figures: Figures, architecture: str, threads: int) -> str:
     if figures.error:
         return f"does not compile: {figures.error}"
-    spills = f"spills {figures.spilled} bytes" if figures.spilled else "no spills"
+    spills = "no spills"
+    if figures.spilled:
+        without = in_registers(figures, architecture, threads)
+        spills = f"spills {figures.spilled} bytes" + (f" (or {_count(without.blocks, 'block')})" if without else "")
     parts = [f"{figures.registers} registers", spills, f"{figures.shared} bytes shared"]
     if figures.occupancy is not None:
-        parts.append(f"occupancy {figures.occupancy:.2f} ({figures.blocks} blocks, by {figures.limit})")
+        blocks = _count(figures.blocks or 0, "block")
+        parts.append(f"occupancy {figures.occupancy:.2f} ({blocks}, by {figures.limit})")
     if figures.loop is not None:
         parts.append(_loop(figures.loop))
     return ", ".join(parts)
@@ -106,8 +113,8 @@ def totals(reports: Sequence[Report]) -> Iterator[str]:
         any_spills = any_spills or bool(spilling)
         spills = f"{len(spilling)} spill, at most {max(spilling)} bytes" if spilling else "none spills"
         yield (
-            f"CUDA {report.cuda} (NVRTC {report.nvrtc}): {_count(report.kernels, 'kernel')} on "
-            f"{_count(report.architectures, 'architecture')}: {len(compiled)} of {len(every)} ok, {spills}"
+            f"CUDA {report.cuda} (NVRTC {report.nvrtc}): {_count(len(report.kernels), 'kernel')} on "
+            f"{_count(len(report.architectures), 'architecture')}: {len(compiled)} of {len(every)} ok, {spills}"
         )
     found = [f"CUDA {report.cuda}: {fault}" for report in reports for fault in faults(report)]
     if found:
@@ -119,8 +126,8 @@ def totals(reports: Sequence[Report]) -> Iterator[str]:
         )
 
 
-def _count(things: Collection[str], what: str) -> str:
-    return f"{len(things)} {what}" + "s" * (len(things) != 1)
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + "s" * (number != 1)
 
 
 def _age(architecture: str) -> tuple[int, str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from refconv_cuda.kernel_report.figures import Figures, Report, brief
-from refconv_cuda.nvrtc.occupancy import REGISTERS_GRANULARITY, WARP, occupancy
+from refconv_cuda.nvrtc.occupancy import REGISTERS_GRANULARITY, WARP, Occupancy, occupancy
 
 WORD = 4  # bytes of a register
 STEP = REGISTERS_GRANULARITY // WARP  # registers of a thread
@@ -22,15 +22,24 @@ STEP = REGISTERS_GRANULARITY // WARP  # registers of a thread
 _Found = dict[str, list[str]]
 
 
+def in_registers(figures: Figures, architecture: str, threads: int) -> Occupancy | None:
+    """The occupancy with the spilled words in registers; None where the architecture's limits are unknown."""
+    registers = figures.registers + _words(figures)
+    return occupancy(architecture, threads=threads, registers=registers, shared=figures.shared)
+
+
 def explained(figures: Figures, architecture: str, threads: int) -> bool:
     """Whether a kernel spills nothing, or no more than a step, and would lose blocks with those words in registers."""
     if figures.spilled == 0:
         return True
-    words = -(-figures.spilled // WORD)
-    without = occupancy(architecture, threads=threads, registers=figures.registers + words, shared=figures.shared)
+    without = in_registers(figures, architecture, threads)
     if without is None or figures.blocks is None:
         return False
-    return words <= STEP and without.blocks < figures.blocks
+    return _words(figures) <= STEP and without.blocks < figures.blocks
+
+
+def _words(figures: Figures) -> int:
+    return -(-figures.spilled // WORD)
 
 
 def faults(report: Report) -> tuple[str, ...]:
@@ -79,7 +88,7 @@ def compare(before: Report, after: Report) -> Comparison:
             for is_worse, text in _changes(old, new, same_compiler):
                 (worse if is_worse else notes).setdefault(f"{name} {text}", []).append(architecture)
     if gone := [each for each in before.architectures if each not in after.architectures]:
-        notes["nothing was compiled"] = gone
+        notes["not compiled this time"] = gone
     for name in after.kernels:
         if name not in before.kernels:
             notes[f"{name} is new"] = []

@@ -165,6 +165,24 @@ def test_the_command_says_the_line_too(tmp_path, capsys):
     assert re.search(r"\d+ registers, no spills, 0 bytes shared, occupancy \d", capsys.readouterr().out)
 
 
+def test_dynamic_shared_memory_counts(tmp_path, capsys):
+    path, _ = planted(tmp_path, PIXEL)
+    assert command(path, "--shared", 40000, "--threads", 64) == 0
+    assert re.search(r"40000 bytes shared, occupancy \S+ \(\d+ blocks?, by shared memory\)", capsys.readouterr().out)
+
+
+def test_a_file_of_templates_needs_a_name(capsys):
+    path = KERNELS / "im2col.cu"
+    assert cli.main(["kernels", str(path), "--arch", NEWEST, "--jobs", "1"]) == 2
+    assert f"{path} has no kernel but templates: --name" in capsys.readouterr().err
+
+
+def test_a_name_that_is_none_is_refused(tmp_path, capsys):
+    path, _ = planted(tmp_path, PIXEL)
+    assert command(path, "--name", "im3col<float>") == 1
+    assert 'identifier "im3col" is undefined' in capsys.readouterr().out
+
+
 def test_what_has_become_worse_fails(tmp_path, capsys):
     path, _ = planted(tmp_path, PIXEL)
     before = tmp_path / "before.json"
