@@ -125,8 +125,8 @@ def _certify(options: argparse.Namespace, wanted: list[Layer], memory: int, on_c
         if options.operator and options.operator not in implementation.operators:
             offered = ", ".join(implementation.operators)
             raise ImplementationError(f"{options.impl} offers {offered}, not {options.operator}")
-    except (ImplementationError, ValueError) as reason:
-        print(f"refconv certify: {reason}", file=sys.stderr)
+    except (ImplementationError, ValueError) as error:
+        print(f"refconv certify: {error}", file=sys.stderr)
         return 2
     operators = (options.operator,) if options.operator else implementation.operators
     scaled = [layer.scaled(memory, dtype) for layer in wanted]

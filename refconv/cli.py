@@ -129,11 +129,40 @@ def _add_sanitize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _add_kernels(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from refconv_cuda import kernel_report
-
-    kernels = commands.add_parser("kernels", help=kernel_report.HELP, description=kernel_report.DESCRIPTION)
-    kernel_report.add_arguments(kernels)
-    kernels.set_defaults(command=kernel_report.run)
+    kernels = commands.add_parser(
+        "kernels",
+        help="compile our kernels, or any file, for every architecture: registers, spills, occupancy",
+        description="Compiles every kernel with the NVRTC of this environment, for every architecture that it knows, "
+        "with warnings as errors, and prints what each takes. No GPU is needed. Exit status: 0 all compiled and no "
+        "spill is without use, 1 one did not, or is worse than in the report it is compared with, 2 it could not run.",
+    )
+    kernels.add_argument("file", nargs="?", type=Path, metavar="FILE.cu", help="a file of yours, not our kernels")
+    kernels.add_argument(
+        "--name", action="append", default=[], metavar="EXPR", help="a template instance of FILE.cu: 'kernel<float>'"
+    )
+    kernels.add_argument("--threads", type=_positive, metavar="N", help="of a block of FILE.cu's (default 128)")
+    kernels.add_argument(
+        "--shared", type=int, default=0, metavar="BYTES", help="dynamic shared memory of a block of FILE.cu's"
+    )
+    kernels.add_argument(
+        "--option", action="append", default=[], metavar="FLAG", help="for FILE.cu: --option=-std=c++17"
+    )
+    kernels.add_argument(
+        "--arch", action="append", default=[], metavar="sm_XX", help="only this architecture; may be repeated"
+    )
+    kernels.add_argument("--json", type=Path, metavar="REPORT", help="write a report")
+    kernels.add_argument("--compare", type=Path, metavar="REPORT", help="fail for what is worse than in this report")
+    kernels.add_argument(
+        "--table", nargs="+", type=Path, metavar="REPORT", help="compile nothing; print one table of these reports"
+    )
+    kernels.add_argument(
+        "--jobs",
+        type=_positive,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="processes (default: one a processor)",
+    )
+    kernels.set_defaults(command=_kernels)
 
 
 def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -177,6 +206,12 @@ def _sanitize(options: argparse.Namespace) -> int:
         print(f"refconv sanitize: {error}", file=sys.stderr)
         return 2
     return command.run(launch, options.kernel or options.file, count=options.schedules, seed=options.seed)
+
+
+def _kernels(options: argparse.Namespace) -> int:
+    from refconv_cuda.kernel_report import command
+
+    return command.run(options)
 
 
 def _check(options: argparse.Namespace) -> int:
