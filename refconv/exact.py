@@ -21,6 +21,12 @@ from refconv.formats import Format, format_of
 from refconv.operands import Array
 from refconv.problem import OPERATORS, Operator, Problem
 
+SMALL = 30
+# What the operands look like, by the seed modulo their number. A sum that overflows a narrow accumulator needs large
+# ones, cancellation hides what has one sign, a skipped zero needs zeros; and a person prefers small ones, so these are
+# the first, and what a search shrinks towards. Most are uniform, which is what the probability above is about.
+PATTERNS = ("small", "uniform", "largest", "uniform", "positive", "uniform", "sparse", "uniform")
+
 DRAWN_AT_ONCE = 2**20  # numbers of 8 bytes: an operand of real size takes little more than itself
 
 
@@ -61,18 +67,20 @@ def operands(
     headroom: int = 1,
     stored: bool = False,
 ) -> Operands:
-    """Random nonzero integers in ``dtype`` for which the given operators are exact; the same for the same seed.
+    """Random integers in ``dtype`` for which the given operators are exact; the same for the same seed.
 
-    ``headroom`` and ``stored`` as in `largest_magnitude`. Where more products meet in one sum than the format can
-    count, W and G are thinned to so few nonzeros that every sum stays exact, and ``thinned`` says so.
+    ``headroom`` and ``stored`` as in `largest_magnitude`. The seed also chooses one of `PATTERNS`. Where more products
+    meet in one sum than the format can count, W and G are thinned to so few nonzeros that every sum stays exact, and
+    ``thinned`` says so.
     """
     terms = max(problem.terms(operator) for operator in operators)
     magnitude = largest_magnitude(terms, dtype, headroom=headroom, stored=stored)
     thin = magnitude == 0
     magnitude = max(magnitude, 1)
-    x = integers(problem.x_shape, magnitude, dtype, seed, stream=0)
-    w = integers(problem.w_shape, magnitude, dtype, seed, stream=1)
-    gy = integers(problem.y_shape, magnitude, dtype, seed, stream=2)
+    x, w, gy = (
+        _patterned(shape, magnitude, dtype, seed, stream)
+        for stream, shape in enumerate((problem.x_shape, problem.w_shape, problem.y_shape))
+    )
     if not thin:
         return Operands(x, w, gy, magnitude)
     keep = budget(format_of(dtype), headroom, stored)
@@ -85,6 +93,11 @@ def operands(
     )
 
 
+def pattern_of(seed: int) -> str:
+    """The pattern of a seed's operands: small (up to 30), uniform up to M, all of M, positive, or half of them zero."""
+    return PATTERNS[seed % len(PATTERNS)]
+
+
 def integers(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed: int, *, stream: int) -> Array:
     """Nonzero integers in [-magnitude, magnitude] (only positive ones where the dtype is unsigned).
 
@@ -94,11 +107,28 @@ def integers(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed:
     drawn = np.empty(math.prod(shape), dtype)
     for start in range(0, drawn.size, DRAWN_AT_ONCE):
         size = min(DRAWN_AT_ONCE, drawn.size - start)
-        values = random.integers(1, magnitude, size, dtype=np.int64, endpoint=True)
-        if drawn.dtype.kind != "u":
-            values *= random.integers(0, 1, size, dtype=np.int64, endpoint=True) * 2 - 1
-        drawn[start : start + size] = values
+        if drawn.dtype.kind == "u":
+            drawn[start : start + size] = random.integers(1, magnitude, size, dtype=np.int64, endpoint=True)
+        else:
+            values = random.integers(-magnitude, magnitude, size, dtype=np.int64)
+            values += values >= 0  # no zero, and the magnitude itself on both sides
+            drawn[start : start + size] = values
     return drawn.reshape(shape)
+
+
+def _patterned(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed: int, stream: int) -> Array:
+    """Integers in the pattern that the seed chooses."""
+    pattern = pattern_of(seed)
+    if pattern == "small":
+        magnitude = min(magnitude, SMALL)
+    values = integers(shape, magnitude, dtype, seed, stream=stream)
+    if pattern == "largest":
+        values = np.sign(values) * np.asarray(magnitude, dtype)
+    elif pattern == "positive":
+        values = np.abs(values)
+    elif pattern == "sparse":
+        values *= np.random.default_rng([seed, stream, 1]).integers(0, 2, shape).astype(dtype)
+    return values.astype(dtype, copy=False)
 
 
 def budget(form: Format, headroom: int, stored: bool) -> int:
