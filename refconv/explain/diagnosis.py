@@ -345,13 +345,13 @@ def variations(problem: Problem) -> list[Problem]:
             **base,
             "padding": (top, bottom + 1, left, right + 2),
             "height": problem.height + 4,
-            "width": problem.width + 7,
+            "width": problem.width + 8,
         },
         {
             **base,
             "padding": (top, bottom + 2, left, right + 1),
             "height": problem.height + 5,
-            "width": problem.width + 8,
+            "width": problem.width + 7,
         },
         {
             **base,
