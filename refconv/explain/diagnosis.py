@@ -273,7 +273,7 @@ def _hypothesis(call: Call, case: Case, result: Array, deadline: float) -> str:
     # Of equals, the first of the table.
     best: Hypothesis = max(survivors, key=lambda mistake: (for_[mistake] > 0, for_[mistake] - against[mistake]))
     tried = for_[best] + against[best]
-    if for_[best] * 3 < tried:
+    if for_[best] * 2 < tried:
         return ""  # it happens to fit here, where little can be told apart
     elsewhere = f", here and on {for_[best]} of {tried} other problems" if tried else ""
     return f"one mistake explains every element{elsewhere}: {best.sentence}"
