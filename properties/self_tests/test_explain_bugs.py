@@ -1,4 +1,4 @@
-"""`explain` on the real bugs of `bugs`: the terms that it reads off are what the fault computes; the mistake is named."""
+"""`explain` on the real bugs of `bugs`: the terms read off are what the fault computes; the mistake is named."""
 
 import time
 
