@@ -41,9 +41,9 @@ def test_a_real_bug_is_found(bug):
     assert found.found
     assert found.examples <= PROFILES["ci"] + len(CASES)
     # And it is the fault that breaks the law, not what it was planted in.
-    problems = [Problem.parse(found.problem)]
+    problem = Problem.parse(found.problem)
     for right in [Direct] if bug.kind == "cuda" else BLOCKS.values():
-        plan = Plan(1, found.outcome.counterexample.seed, problems)
+        plan = Plan(1, explicit=[(problem, found.outcome.counterexample.seed)])
         assert Searching(found.law, subject(right(), bug.dtype), plan).run().verdict == "held"
 
 

@@ -62,7 +62,9 @@ def search(bug: Bug, law: Law, *, examples: int = PROFILES["ci"], seed: int = 0)
 
     problems = [Problem.parse(text) for text in bug.at]
     outcome = Searching(
-        replace(law, body=counted), subject(bug.make(), bug.dtype), Plan(examples, seed, problems)
+        replace(law, body=counted),
+        subject(bug.make(), bug.dtype),
+        Plan(examples, seed, [(problem, seed) for problem in problems]),
     ).run()
     return Search(law, outcome, first[0], 1000 * first[1])
 
