@@ -60,7 +60,7 @@ def search(bug: Bug, law: Law, *, examples: int = PROFILES["ci"], seed: int = 0)
             first = first if first[0] else (tried, time.process_time() - started)
             raise
 
-    problems = [Problem.parse(text) for text in bug.at]
+    problems = [(Problem.parse(text), seed) for text in bug.at]
     outcome = Searching(
         replace(law, body=counted),
         subject(bug.make(), bug.dtype),
