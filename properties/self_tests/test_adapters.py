@@ -8,6 +8,7 @@ import functools
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -158,11 +159,12 @@ def test_onnx_runtime_takes_no_dilation_with_auto_pad():
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_a_missing_framework_says_what_to_install(name, monkeypatch):
     framework = registered()[name].load().framework
-    for module in framework.modules:
-        monkeypatch.setitem(sys.modules, module.partition(".")[0], None)
-    with pytest.raises(ImplementationError, match="is not installed") as caught:
+    module = framework.modules[0].partition(".")[0]
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImplementationError, match=re.escape(f"no module {module}")) as caught:
         load(name)
-    assert str(caught.value) == f"{framework.name} is not installed: pip install 'refconv[{framework.extra}]'"
+    assert str(caught.value).startswith(f"{framework.name} is not installed")
+    assert str(caught.value).endswith(f"pip install 'refconv[{framework.extra}]'")
     assert framework.extra in importlib.metadata.metadata("refconv").get_all("Provides-Extra")
 
 
