@@ -44,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_sanitize(commands)
     _add_kernels(commands)
+    _add_explain(commands)
+    _add_certify(commands)
     laws = commands.add_parser("laws", help="print the catalogue of laws")
     laws.set_defaults(command=_laws)
     implementations = commands.add_parser(
@@ -81,6 +83,15 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument("--examples", type=_positive, metavar="N", help="examples for each law, whatever the profile")
     check.add_argument("--seed", type=_seed, metavar="N", help="what everything is drawn from (default: at random)")
     check.add_argument("--json", type=Path, metavar="FILE", help="write a report")
+    check.add_argument("--coverage", action="store_true", help="print how many examples lay in each geometry cell")
+    check.add_argument(
+        "--replay", type=Path, metavar="FILE", help="try only the counterexamples that an earlier --json has written"
+    )
+    check.add_argument(
+        "--database",
+        metavar="FOLDER|redis://HOST|none",
+        help="where failures are kept, to be tried first in the next run (default: in the user's cache)",
+    )
     check.add_argument(
         "--time-limit", type=_seconds, default=10.0, metavar="SECONDS", help="for one call of an operator (default 10)"
     )
@@ -118,11 +129,56 @@ def _add_sanitize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _add_kernels(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from refconv_cuda import kernel_report
+    kernels = commands.add_parser(
+        "kernels",
+        help="compile our kernels, or any file, for every architecture: registers, spills, occupancy",
+        description="Compiles every kernel with the NVRTC of this environment, for every architecture that it knows, "
+        "with warnings as errors, and prints what each takes. No GPU is needed. Exit status: 0 all compiled and no "
+        "spill is without use, 1 one did not, or is worse than in the report it is compared with, 2 it could not run.",
+    )
+    kernels.add_argument("file", nargs="?", type=Path, metavar="FILE.cu", help="a file of yours, not our kernels")
+    kernels.add_argument(
+        "--name", action="append", default=[], metavar="EXPR", help="a template instance of FILE.cu: 'kernel<float>'"
+    )
+    kernels.add_argument("--threads", type=_positive, metavar="N", help="of a block of FILE.cu's (default 128)")
+    kernels.add_argument(
+        "--shared", type=int, default=0, metavar="BYTES", help="dynamic shared memory of a block of FILE.cu's"
+    )
+    kernels.add_argument(
+        "--option", action="append", default=[], metavar="FLAG", help="for FILE.cu: --option=-std=c++17"
+    )
+    kernels.add_argument(
+        "--arch", action="append", default=[], metavar="sm_XX", help="only this architecture; may be repeated"
+    )
+    kernels.add_argument("--json", type=Path, metavar="REPORT", help="write a report")
+    kernels.add_argument("--compare", type=Path, metavar="REPORT", help="fail for what is worse than in this report")
+    kernels.add_argument(
+        "--table", nargs="+", type=Path, metavar="REPORT", help="compile nothing; print one table of these reports"
+    )
+    kernels.add_argument(
+        "--jobs",
+        type=_positive,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="processes (default: one a processor)",
+    )
+    kernels.set_defaults(command=_kernels)
 
-    kernels = commands.add_parser("kernels", help=kernel_report.HELP, description=kernel_report.DESCRIPTION)
-    kernel_report.add_arguments(kernels)
-    kernels.set_defaults(command=kernel_report.run)
+
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from refconv.explain import command
+
+    explain = commands.add_parser("explain", help=command.HELP, description=command.DESCRIPTION)
+    command.add_arguments(explain)
+    explain.set_defaults(command=command.run)
+
+
+def _add_certify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from refconv import certify
+
+    parser = commands.add_parser("certify", help=certify.HELP, description=certify.DESCRIPTION)
+    certify.add_arguments(parser)
+    parser.set_defaults(command=certify.run)
 
 
 def _sanitize(options: argparse.Namespace) -> int:
@@ -152,7 +208,14 @@ def _sanitize(options: argparse.Namespace) -> int:
     return command.run(launch, options.kernel or options.file, count=options.schedules, seed=options.seed)
 
 
+def _kernels(options: argparse.Namespace) -> int:
+    from refconv_cuda.kernel_report import command
+
+    return command.run(options)
+
+
 def _check(options: argparse.Namespace) -> int:
+    from refconv_cuda.simulator import cache
     from refconv_properties.check import Request, check
 
     seed = options.seed
@@ -169,15 +232,18 @@ def _check(options: argparse.Namespace) -> int:
         seed=seed,
         time_limit=options.time_limit,
         jobs=options.jobs or len(os.sched_getaffinity(0)),
+        replay=options.replay,
+        database=options.database or str(cache.folder() / "failures"),
     )
-    return check(request, json_file=options.json)
+    return check(request, json_file=options.json, coverage=options.coverage)
 
 
 def _laws(options: argparse.Namespace) -> int:
     from refconv_properties.laws import catalogue
 
     for law in catalogue().values():
-        print(f"{law.name}\n    {law.formula}\n    kills: {law.kills}")
+        print(f"{law.name}\n    {law.formula}\n    kills: {law.kills}\n    seen:  {', '.join(law.seen)}")
+        print(f"    trust: {law.trust}" + ("\n    needs: refconv's formulas" if law.reference else ""))
     return 0
 
 

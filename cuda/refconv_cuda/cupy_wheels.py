@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any
 
 INSTALL = "pip install 'refconv[cuda12]' or 'refconv[cuda13]', whichever the driver supports"
-NEWEST_LINE = 13
+INSUFFICIENT_DRIVER = 35  # cudaErrorInsufficientDriver
 
 
 def installed() -> tuple[str, ...]:
@@ -31,45 +31,48 @@ def unavailable() -> str | None:
     try:
         import cupy
     except ImportError as error:
-        return f"the gpu device needs CuPy ({error}): {INSTALL}"
+        return f"the gpu device needs CuPy ({_first_line(error)}): {INSTALL}"
     return _without_gpu(cupy) or _without_nvrtc(cupy)
 
 
 def _without_gpu(cupy: Any) -> str | None:
     runtime = cupy.cuda.runtime
+    here = f"CuPy {cupy.__version__} is here"
     try:
         count = runtime.getDeviceCount()
     except runtime.CUDARuntimeError as error:
         # The driver's own version can be asked for where nothing else works; it is 0 where there is no driver.
         driver = runtime.driverGetVersion()
         if driver == 0:
-            return f"CuPy {cupy.__version__} is here, but there is no NVIDIA driver, so no GPU: {error}"
-        line = min(driver // 1000, NEWEST_LINE)
-        wheel = "refconv[cuda13]" if line >= 13 else "refconv[cuda12]" if line == 12 else "cupy-cuda11x"
-        return (
-            f"CuPy {cupy.__version__} needs a newer driver than this one, which is for CUDA {_dotted(driver)}: "
-            f"install a newer driver, or pip uninstall {_own_wheel()} and pip install '{wheel}' ({error})"
-        )
-    return None if count else f"CuPy {cupy.__version__} is here, but there is no GPU"
+            return f"{here}, but no NVIDIA driver: install one if there is a GPU ({_first_line(error)})"
+        if error.status == INSUFFICIENT_DRIVER:
+            return (
+                f"{here}, but the driver is older, for CUDA {driver // 1000}.{driver % 1000 // 10}: install a newer "
+                f"driver, or pip uninstall {''.join(installed()) or 'cupy'} and pip install '{_wheel(driver // 1000)}'"
+            )
+        return f"{here}, but finds no GPU: {_first_line(error)}"
+    return None if count else f"{here}, but there is no GPU"
+
+
+def _wheel(major: int) -> str:
+    """What has the CuPy that a driver for that CUDA runs."""
+    return f"refconv[cuda{min(major, 13)}]" if major >= 12 else "cupy-cuda11x"
 
 
 def _without_nvrtc(cupy: Any) -> str | None:
     try:
         cupy.cuda.nvrtc.getVersion()
     except Exception as error:  # each version of CuPy has its own kind
-        line = int(cupy.cuda.runtime.runtimeGetVersion()) // 1000
-        wheel = "nvidia-cuda-nvrtc" if line >= 13 else f"nvidia-cuda-nvrtc-cu{line}"
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        major = int(cupy.cuda.runtime.runtimeGetVersion()) // 1000
+        wheel = "nvidia-cuda-nvrtc" if major >= 13 else f"nvidia-cuda-nvrtc-cu{major}"
         return (
-            f"CuPy {cupy.__version__} is here, but not NVRTC, which compiles kernels ({reason}): pip install '{wheel}'"
+            f"CuPy {cupy.__version__} is here, but not NVRTC, which compiles kernels ({_first_line(error)}): "
+            f"pip install '{wheel}'"
         )
     return None
 
 
-def _own_wheel() -> str:
-    return "".join(installed()[:1]) or "cupy"
-
-
-def _dotted(number: int) -> str:
-    """12.4 of 12040."""
-    return f"{number // 1000}.{number % 1000 // 10}"
+def _first_line(error: Exception) -> str:
+    """Of what CuPy says, which may be a page framed by lines of ``=``."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return next((line for line in lines if line.strip("=")), type(error).__name__)

@@ -64,9 +64,9 @@ def find(name: str = "auto") -> Device:
     if name not in DEVICES:
         raise ValueError(f"device = {name!r} must be one of {', '.join(DEVICES)}")
     if name in ("auto", "gpu"):
-        from refconv_cuda import gpu
+        from refconv_cuda import cupy_wheels, gpu
 
-        reason = gpu.unavailable()
+        reason = cupy_wheels.unavailable()
         if reason is None:
             return gpu.Gpu()
         if name == "gpu":

@@ -12,21 +12,6 @@ import numpy.typing as npt
 from refconv_cuda.device import KERNELS, Array, Kernel
 from refconv_cuda.simulator import schedule
 
-INSTALL = "pip install 'refconv[cuda12]' or 'refconv[cuda13]', whichever the driver supports"
-
-
-def unavailable() -> str | None:
-    """Why there is no GPU here, in a sentence that says what to do, or None."""
-    try:
-        import cupy
-    except ImportError as error:
-        return f"the gpu device needs CuPy ({error}): {INSTALL}"
-    try:
-        count = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        return f"CuPy {cupy.__version__} is here, but finds no GPU or no driver that is new enough for it: {error}"
-    return None if count else f"CuPy {cupy.__version__} is here, but there is no GPU"
-
 
 class Gpu:
     """CuPy arrays and ``RawModule``; matrix products are cuBLAS's.

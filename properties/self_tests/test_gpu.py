@@ -2,6 +2,7 @@
 
 import sys
 import types
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -9,13 +10,17 @@ from hypothesis import given, settings
 
 from refconv import exact, windows
 from refconv.problem import Problem
-from refconv_cuda import convolution, device, gpu, simulator
+from refconv_cuda import convolution, cupy_wheels, device, gpu, simulator
 from refconv_cuda.simulator import Schedule, scheduled
 from refconv_properties import strategies
 
 
 class CudaError(RuntimeError):
     """Stands for ``cupy.cuda.runtime.CUDARuntimeError``."""
+
+    def __init__(self, status, text):
+        super().__init__(text)
+        self.status = status
 
 
 class CupyArray(np.ndarray):
@@ -38,16 +43,21 @@ class _RawModule:
         return launch
 
 
-def fake_cupy(count=1, error=None):
-    """A module that behaves like CuPy with ``count`` GPUs, or whose driver raises ``error``."""
+def fake_cupy(count=1, error=None, driver=13000, nvrtc_error=None):
+    """A module that behaves like CuPy for CUDA 12.9 with ``count`` GPUs, or whose driver or NVRTC raises an error."""
 
     def get_device_count():
         if error:
             raise error
         return count
 
+    def get_version():
+        if nvrtc_error:
+            raise nvrtc_error
+        return 12, 9
+
     cupy = types.ModuleType("cupy")
-    cupy.__version__ = "14.0.0"
+    cupy.__version__ = "14.2.0"
     cupy.ndarray = CupyArray
     cupy.asarray = lambda array: np.asarray(array).view(CupyArray)
     cupy.ascontiguousarray = lambda array: np.ascontiguousarray(array).view(CupyArray)
@@ -55,8 +65,14 @@ def fake_cupy(count=1, error=None):
     cupy.empty = lambda shape, dtype: np.empty(shape, dtype).view(CupyArray)
     cupy.matmul = lambda a, b: np.matmul(a, b).view(CupyArray)
     cupy.RawModule = _RawModule
-    runtime = types.SimpleNamespace(getDeviceCount=get_device_count, CUDARuntimeError=CudaError)
-    cupy.cuda = types.SimpleNamespace(runtime=runtime)
+    runtime = types.SimpleNamespace(
+        getDeviceCount=get_device_count,
+        driverGetVersion=lambda: driver,
+        runtimeGetVersion=lambda: 12090,
+        CUDARuntimeError=CudaError,
+    )
+    nvrtc = types.SimpleNamespace(getVersion=get_version)
+    cupy.cuda = types.SimpleNamespace(runtime=runtime, nvrtc=nvrtc)
     return cupy
 
 
@@ -67,26 +83,72 @@ def on_gpu(monkeypatch):
     return gpu.Gpu()
 
 
+OLD_DRIVER = CudaError(35, "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version")
+NO_DEVICE = CudaError(100, "cudaErrorNoDevice: no CUDA-capable device is detected")
+NO_NVRTC = RuntimeError('Failure finding "libnvrtc.so.12"\nmore')
+
+
 @pytest.mark.parametrize(
-    ("cupy", "words"),
+    ("cupy", "wheels", "words"),
     [
-        (None, ["needs CuPy", "refconv[cuda12]", "refconv[cuda13]"]),
-        (fake_cupy(count=0), ["14.0.0", "no GPU"]),
-        (fake_cupy(error=CudaError("cudaErrorInsufficientDriver")), ["driver", "cudaErrorInsufficientDriver"]),
+        (None, (), ["needs CuPy", "pip install 'refconv[cuda12]' or 'refconv[cuda13]'"]),
+        (fake_cupy(count=0), ("cupy-cuda12x",), ["CuPy 14.2.0 is here", "no GPU"]),
+        (fake_cupy(error=OLD_DRIVER, driver=0), ("cupy-cuda12x",), ["no NVIDIA driver", "install one"]),
+        (fake_cupy(error=NO_DEVICE), ("cupy-cuda12x",), ["finds no GPU: cudaErrorNoDevice"]),
+        (
+            fake_cupy(error=OLD_DRIVER, driver=12040),
+            ("cupy-cuda13x",),
+            ["older, for CUDA 12.4", "pip uninstall cupy-cuda13x", "pip install 'refconv[cuda12]'"],
+        ),
+        (fake_cupy(error=OLD_DRIVER, driver=11080), ("cupy-cuda12x",), ["for CUDA 11.8", "'cupy-cuda11x'"]),
+        (
+            fake_cupy(),
+            ("cupy-cuda12x", "cupy-cuda13x"),
+            ["cupy-cuda12x and cupy-cuda13x are installed at once", "pip uninstall cupy-cuda12x cupy-cuda13x"],
+        ),
+        (
+            fake_cupy(nvrtc_error=NO_NVRTC),
+            ("cupy-cuda12x",),
+            ["not NVRTC", 'finding "libnvrtc.so.12"', "pip install 'nvidia-cuda-nvrtc-cu12'"],
+        ),
     ],
+    ids=["no CuPy", "no GPU", "no driver", "no device", "old driver", "older driver", "two wheels", "no NVRTC"],
 )
-def test_what_is_missing_is_said(monkeypatch, cupy, words):
+def test_what_is_missing_is_said(monkeypatch, cupy, wheels, words):
     monkeypatch.setitem(sys.modules, "cupy", cupy)  # None makes the import fail
+    monkeypatch.setattr(cupy_wheels, "installed", lambda: wheels)
     device.find.cache_clear()
     with pytest.raises(device.DeviceMissing) as caught:
         device.find("gpu")
-    assert all(word in str(caught.value) for word in words), str(caught.value)
+    reason = str(caught.value)
+    assert all(word in reason for word in words), reason
+    assert "\n" not in reason
     assert device.find("auto").name == "simulator"
     device.find.cache_clear()
 
 
+def test_a_cupy_that_fails_to_load_says_why(monkeypatch):
+    class Failing:
+        def find_spec(self, name, path, target=None):
+            if name == "cupy":
+                raise ImportError(f"\n{'=' * 80}\nFailed to import CuPy.\n\nOriginal error: ...\n{'=' * 80}\n")
+
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Failing(), *sys.meta_path])
+    monkeypatch.setattr(cupy_wheels, "installed", lambda: ("cupy-cuda12x",))
+    assert cupy_wheels.unavailable().startswith("the gpu device needs CuPy (Failed to import CuPy.): pip install ")
+
+
+def test_cupys_wheels_are_found_by_name(monkeypatch):
+    names = ["cupy-cuda12x", "CuPy-CUDA13x", "cupy-stubs", "numpy", "cupyx-tools", None]
+    found = [types.SimpleNamespace(metadata={"Name": name}) for name in names]
+    monkeypatch.setattr(metadata, "distributions", lambda: found)
+    assert cupy_wheels.installed() == ("cupy-cuda12x", "cupy-cuda13x")
+
+
 def test_auto_takes_a_gpu_where_there_is_one(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", fake_cupy())
+    monkeypatch.setattr(cupy_wheels, "installed", lambda: ("cupy-cuda12x",))
     device.find.cache_clear()
     assert device.find("auto").name == "gpu"
     device.find.cache_clear()

@@ -1,4 +1,4 @@
-"""Compiling without a GPU: the compiler's logs, occupancy, machine code, and what is said where something is missing.
+"""Compiling without a GPU: the compiler's logs, occupancy, the instances, and what is said where NVRTC is missing.
 
 The logs are recorded from the versions that they name. What needs NVRTC itself is in ``cuda_matrix/``, which the tox
 environments of the CUDA lines run.
@@ -15,11 +15,10 @@ import pytest
 
 from refconv import exact
 from refconv.problem import Problem
-from refconv_cuda import convolution, cupy_wheels, device, diagnostics, gpu, instances, nvrtc, resources, sass
+from refconv_cuda import convolution, device, instances, nvrtc
 from refconv_cuda.convolution import LARGE, SMALL, Im2col, ImplicitGemm
-from refconv_cuda.diagnostics import Diagnostic
-from refconv_cuda.occupancy import LIMITS, Occupancy, capability, occupancy
-from refconv_cuda.resources import Resources
+from refconv_cuda.nvrtc import Diagnostic, Occupancy, Resources, library, log
+from refconv_cuda.nvrtc.occupancy import LIMITS, capability, occupancy
 
 # -- ptxas's figures --------------------------------------------------------------------------------
 
@@ -56,7 +55,7 @@ ptxas info    : Compile time = 36.341 ms
 
 
 @pytest.mark.parametrize(
-    ("log", "expected"),
+    ("text", "expected"),
     [
         (
             LOG_11_8,
@@ -74,15 +73,15 @@ ptxas info    : Compile time = 36.341 ms
     ],
     ids=["11.8", "12.9", "13.5", "nothing"],
 )
-def test_resources_are_read_from_logs(log, expected):
-    assert resources.read(log) == expected
+def test_resources_are_read_from_logs(text, expected):
+    assert log.resources(text) == expected
 
 
 # -- complaints -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("log", "expected"),
+    ("text", "expected"),
     [
         (LOG_11_8 + LOG_12_9 + LOG_13_5, []),
         (
@@ -123,8 +122,8 @@ def test_resources_are_read_from_logs(log, expected):
     ],
     ids=["none", "age", "warning", "error", "catastrophic", "ptx", "shared", "ptxas warning", "option"],
 )
-def test_complaints_are_read_from_logs(log, expected):
-    assert diagnostics.read(log) == expected
+def test_complaints_are_read_from_logs(text, expected):
+    assert log.diagnostics(text) == expected
 
 
 def test_a_complaint_says_where():
@@ -156,7 +155,7 @@ PTX = """\
     ("line", "expected"), [(5, ("/k/file.cu", 2)), (7, ("/k/tile.cuh", 7)), (12, None), (1, None), (99, None)]
 )
 def test_a_line_of_ptx_leads_to_ours(line, expected):
-    assert diagnostics.source_line(PTX, line) == expected
+    assert log.source_line(PTX, line) == expected
 
 
 # -- occupancy --------------------------------------------------------------------------------------
@@ -218,82 +217,6 @@ def test_the_limits_are_whole():
         assert limits.threads // 32 >= limits.blocks, number  # a block is a warp at least
 
 
-# -- machine code -----------------------------------------------------------------------------------
-
-# nvdisasm 13.5 on a cubin of sm_90, shortened.
-LISTING = """\
-\t.target\tsm_90
-
-//--------------------- .text._Z1fPi --------------------------
-\t.section\t.text._Z1fPi,"ax",@progbits
-.text._Z1fPi:
-        /*0000*/                   LDC R1, c[0x0][0x28] ;
-        /*0010*/                   HFMA2.MMA R2, -RZ, RZ, 0, 0 ;
-.L_x_1:
-        /*0020*/                   LDG.E R4, desc[UR6][R2.64] ;
-.L_x_0:
-        /*0030*/                   LDS R8, [R7] ;
-        /*0040*/                   FFMA R0, R8, R4, R0 ;
-        /*0050*/                   STL [R1], R0 ;
-        /*0060*/              @!P0 BRA `(.L_x_0) ;
-        /*0070*/                   IADD3 R2, R2, 0x1, RZ ;
-        /*0080*/               @P1 BRA `(.L_x_1) ;
-        /*0090*/                   EXIT ;
-.L_x_2:
-        /*00a0*/                   BRA `(.L_x_2);
-.L_x_3:
-
-
-//--------------------- .text.g --------------------------
-\t.section\t.text.g,"ax",@progbits
-.text.g:
-        /*0000*/                   MUFU.RCP R0, R0 ;
-        /*0010*/                   DFMA R0, R0, R2, R4 ;
-        /*0020*/                   EXIT ;
-"""
-
-
-def test_the_main_loop_is_the_innermost_that_computes():
-    code = sass.read(LISTING)
-    assert list(code) == ["_Z1fPi", "g"]
-    loop = sass.main_loop(code["_Z1fPi"])
-    assert [each.opcode for each in loop] == ["LDS", "FFMA", "STL", "BRA"]
-    assert sass.mix(loop) == {"shared": 1, "float": 1, "local": 1, "control": 1}
-
-
-def test_without_a_loop_it_is_the_whole_kernel():
-    kernel = sass.read(LISTING)["g"]
-    assert sass.main_loop(kernel) == kernel
-    assert sass.mix(kernel) == {"conversion": 1, "float": 1, "control": 1}
-
-
-@pytest.mark.parametrize(
-    ("opcode", "kind"),
-    [
-        ("LDG.E.128", "global"),
-        ("ATOMG.E.ADD", "global"),
-        ("LDS.128", "shared"),
-        ("LDL.LU", "local"),
-        ("ULDC.64", "constant"),
-        ("BAR.SYNC.DEFER_BLOCKING", "control"),
-        ("I2F.RP", "conversion"),
-        ("DADD", "float"),
-        ("FFMA2", "float"),
-        ("HMMA.16816.F32", "float"),
-        ("HGMMA.64x128x16.F32", "float"),
-        ("IMAD.WIDE", "integer"),
-        ("FLO.U32", "integer"),
-        ("UIADD3", "integer"),
-    ],
-)
-def test_kinds_of_instructions(opcode, kind):
-    assert sass.Instruction(0, opcode).kind == kind
-
-
-def test_a_constant_moved_through_the_half_precision_pipe_is_no_arithmetic():
-    assert sass.read(LISTING)["_Z1fPi"][1].kind == "integer"
-
-
 # -- the instances ----------------------------------------------------------------------------------
 
 
@@ -345,7 +268,7 @@ def test_no_kernel_file_is_forgotten():
 @pytest.fixture
 def fresh():
     """Forgets which NVRTC was found, before and after."""
-    caches = (nvrtc._binding, nvrtc.release, nvrtc.architectures)
+    caches = (library._binding, library.release, library.architectures)
     for cache in caches:
         cache.cache_clear()
     yield
@@ -379,104 +302,12 @@ def test_without_nvrtc_it_names_the_wheel(fresh, monkeypatch, version, wheel):
     assert f"pip install '{wheel}'" in reason
 
 
-class CudaError(RuntimeError):
-    """Stands for ``cupy.cuda.runtime.CUDARuntimeError``."""
-
-
-def fake_cupy(count=1, driver=13000, error=None, nvrtc_error=None):
-    """A CuPy for CUDA 12.9 that finds ``count`` GPUs, or whose driver or NVRTC fails."""
-
-    def get_device_count():
-        if error:
-            raise error
-        return count
-
-    def get_version():
-        if nvrtc_error:
-            raise nvrtc_error
-        return 12, 9
-
-    cupy = types.ModuleType("cupy")
-    cupy.__version__ = "14.2.0"
-    cupy.cuda = types.SimpleNamespace(
-        runtime=types.SimpleNamespace(
-            getDeviceCount=get_device_count,
-            driverGetVersion=lambda: driver,
-            runtimeGetVersion=lambda: 12090,
-            CUDARuntimeError=CudaError,
-        ),
-        nvrtc=types.SimpleNamespace(getVersion=get_version),
-    )
-    return cupy
-
-
-OLD_DRIVER = CudaError("cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version")
-NO_NVRTC = RuntimeError('Failure finding "libnvrtc.so.12"\nmore')
-
-
-@pytest.mark.parametrize(
-    ("cupy", "wheels", "words"),
-    [
-        (None, (), ["needs CuPy", "pip install 'refconv[cuda12]' or 'refconv[cuda13]'"]),
-        (fake_cupy(count=0), ("cupy-cuda12x",), ["CuPy 14.2.0 is here", "no GPU"]),
-        (fake_cupy(error=OLD_DRIVER, driver=0), ("cupy-cuda12x",), ["no NVIDIA driver", "no GPU"]),
-        (
-            fake_cupy(error=OLD_DRIVER, driver=12040),
-            ("cupy-cuda13x",),
-            ["for CUDA 12.4", "pip uninstall cupy-cuda13x", "pip install 'refconv[cuda12]'"],
-        ),
-        (fake_cupy(error=OLD_DRIVER, driver=11080), ("cupy-cuda12x",), ["for CUDA 11.8", "'cupy-cuda11x'"]),
-        (
-            fake_cupy(),
-            ("cupy-cuda12x", "cupy-cuda13x"),
-            ["cupy-cuda12x and cupy-cuda13x are installed at once", "pip uninstall cupy-cuda12x cupy-cuda13x"],
-        ),
-        (
-            fake_cupy(nvrtc_error=NO_NVRTC),
-            ("cupy-cuda12x",),
-            ["not NVRTC", 'finding "libnvrtc.so.12"', "pip install 'nvidia-cuda-nvrtc-cu12'"],
-        ),
-    ],
-    ids=["no CuPy", "no GPU", "no driver", "old driver", "older driver", "two wheels", "no NVRTC"],
-)
-def test_what_cupy_lacks_is_said(monkeypatch, cupy, wheels, words):
-    monkeypatch.setitem(sys.modules, "cupy", cupy)  # None makes the import fail
-    monkeypatch.setattr(cupy_wheels, "installed", lambda: wheels)
-    reason = cupy_wheels.unavailable()
-    assert all(word in reason for word in words), reason
-    assert "\n" not in reason
-
-
-def test_nothing_is_said_of_a_cupy_that_works(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", fake_cupy())
-    monkeypatch.setattr(cupy_wheels, "installed", lambda: ("cupy-cuda12x",))
-    assert cupy_wheels.unavailable() is None
-
-
-def test_cupys_wheels_are_found_by_name(monkeypatch):
-    names = ["cupy-cuda12x", "CuPy-CUDA13x", "cupy-stubs", "numpy", "cupyx-tools", None]
-    found = [types.SimpleNamespace(metadata={"Name": name}) for name in names]
-    monkeypatch.setattr(metadata, "distributions", lambda: found)
-    assert cupy_wheels.installed() == ("cupy-cuda12x", "cupy-cuda13x")
-
-
 def test_importing_never_imports_cupy_or_the_binding():
     script = (
         "import sys\n"
-        "from refconv_cuda import convolution, cupy_wheels, gpu, instances, kernel_report, kernel_survey, nvrtc\n"
+        "from refconv_cuda import convolution, cupy_wheels, gpu, instances, nvrtc\n"
+        "from refconv_cuda.kernel_report import command\n"
         "print([name for name in sys.modules if name.startswith(('cupy', 'cuda.'))])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_what_is_compiled_is_what_cupy_compiles(monkeypatch):
-    # One place says the options; this would see a second one grow.
-    compiled = []
-    monkeypatch.setattr(nvrtc, "_compile", lambda *arguments: compiled.append(arguments))
-    nvrtc.compile_ours("im2col.cu", "sm_90")
-    [(path, code, names, options, architecture)] = compiled
-    expected = gpu.raw_module_arguments("im2col.cu", "im2col<float>")
-    assert (path, architecture) == (device.KERNELS / "im2col.cu", "sm_90")
-    assert (code, options) == (expected["code"], expected["options"])
-    assert names == ["im2col<float>", "im2col<double>"]

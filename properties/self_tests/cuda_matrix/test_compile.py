@@ -7,9 +7,11 @@ import re
 
 import pytest
 
-from refconv_cuda import instances, kernel_report, nvrtc
+from refconv import cli
+from refconv_cuda import instances, nvrtc
 from refconv_cuda.device import KERNELS
-from refconv_cuda.occupancy import LIMITS, capability
+from refconv_cuda.kernel_report import sass
+from refconv_cuda.nvrtc.occupancy import LIMITS, capability
 
 if reason := nvrtc.unavailable():
     pytest.skip(reason, allow_module_level=True)
@@ -148,11 +150,66 @@ def test_an_architecture_that_it_does_not_know_is_refused():
         nvrtc.compile_ours("im2col.cu", "sm_99")
 
 
+def command(path, *arguments):
+    """``refconv kernels`` on a planted file, for the newest architecture."""
+    instance = ["--name", INSTANCE, f"--option=-I{KERNELS}", "--arch", NEWEST, "--jobs", "1"]
+    return cli.main(["kernels", str(path), *instance, *map(str, arguments)])
+
+
 def test_the_command_says_the_line_too(tmp_path, capsys):
     path, line = planted(tmp_path, PIXEL + " undeclared();")
-    arguments = [str(path), "--name", INSTANCE, f"--option=-I{KERNELS}", "--arch", NEWEST, "--jobs", "1"]
-    assert kernel_report.main(arguments) == 1
+    assert command(path) == 1
     assert f"planted.cu({line}): error: " in capsys.readouterr().out
-    path.write_text((KERNELS / "im2col.cu").read_text())
-    assert kernel_report.main(arguments) == 0
+    planted(tmp_path, PIXEL)
+    assert command(path) == 0
     assert re.search(r"\d+ registers, no spills, 0 bytes shared, occupancy \d", capsys.readouterr().out)
+
+
+def test_dynamic_shared_memory_counts(tmp_path, capsys):
+    path, _ = planted(tmp_path, PIXEL)
+    assert command(path, "--shared", 40000, "--threads", 64) == 0
+    assert re.search(r"40000 bytes shared, occupancy \S+ \(\d+ blocks?, by shared memory\)", capsys.readouterr().out)
+
+
+def test_a_file_of_templates_needs_a_name(capsys):
+    path = KERNELS / "im2col.cu"
+    assert cli.main(["kernels", str(path), "--arch", NEWEST, "--jobs", "1"]) == 2
+    assert f"{path} has no kernel but templates: --name" in capsys.readouterr().err
+
+
+def test_a_name_that_is_none_is_refused(tmp_path, capsys):
+    path, _ = planted(tmp_path, PIXEL)
+    assert command(path, "--name", "im3col<float>") == 1
+    assert 'identifier "im3col" is undefined' in capsys.readouterr().out
+
+
+def test_what_has_become_worse_fails(tmp_path, capsys):
+    path, _ = planted(tmp_path, PIXEL)
+    before = tmp_path / "before.json"
+    assert command(path, "--json", before) == 0
+    assert command(path, "--compare", before) == 0
+    capsys.readouterr()
+
+    assert command(path, "--compare", before, "--option=--maxrregcount=24") == 1
+    assert re.search(r"worse: im2col<float> spills \d+ bytes a thread, where it spilled 0", capsys.readouterr().out)
+
+    pad = " __shared__ volatile int pad[10000]; pad[threadIdx.x] = 1;"
+    planted(tmp_path, PIXEL + pad)
+    assert command(path, "--compare", before) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"worse: im2col<float> occupancy \S+ -> \S+, .*shared memory 0 -> 40000 bytes", said), said
+
+    _, line = planted(tmp_path, PIXEL + " undeclared();")
+    assert command(path, "--compare", before) == 1
+    said = capsys.readouterr().out
+    assert re.search(rf"worse: im2col<float> does not compile: .*planted\.cu\({line}\): error: ", said), said
+
+
+@pytest.mark.skipif(sass.disassembler() is None, reason="there is no nvdisasm here")
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+def test_the_main_loop_multiplies_what_the_tile_says(architecture):
+    # A slice of 16 terms, for a thread's patch of 4 x 4.
+    compiled = nvrtc.compile_ours("implicit_gemm_forward.cu", architecture)
+    symbol = compiled.mangled["implicit_gemm_forward<float, 64, 64, 16, 4, 4>"]
+    loop = sass.main_loop(sass.disassemble(compiled.cubin, sass.disassembler())[symbol])
+    assert [each.opcode for each in loop].count("FFMA") == 16 * 4 * 4

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from refconv_cuda import nvrtc
-from refconv_cuda.occupancy import LIMITS, capability, occupancy
+from refconv_cuda.nvrtc.occupancy import LIMITS, capability, occupancy
 
 if reason := nvrtc.unavailable():
     pytest.skip(reason, allow_module_level=True)
@@ -33,7 +33,7 @@ def compiler():
 @pytest.fixture(scope="module")
 def calculator(tmp_path_factory):
     """NVIDIA's calculator as a program, if this environment has the runtime's headers."""
-    folders = [folder for folder in nvrtc._headers() if (folder / "cuda_occupancy.h").is_file()]
+    folders = [folder for folder in nvrtc.headers() if (folder / "cuda_occupancy.h").is_file()]
     if not folders:
         pytest.skip("the headers of the CUDA runtime are not installed")
     program = tmp_path_factory.mktemp("occupancy") / "occupancy"

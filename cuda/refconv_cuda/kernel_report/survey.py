@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from refconv_cuda import instances, nvrtc, sass
+from refconv_cuda import instances, nvrtc
 from refconv_cuda.device import KERNELS
-from refconv_cuda.kernel_figures import Figures, KernelFigures, Report
-from refconv_cuda.occupancy import occupancy
+from refconv_cuda.kernel_report import sass
+from refconv_cuda.kernel_report.figures import Figures, KernelFigures, Report
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Source:
     """What is compiled at once: one of our own files with all its instances, or a user's.
 
     threads: of a block, by name expression; threads_of_others: for a file's kernels that are no templates. path: of a
-    user's file, with the options to compile it; None for ours.
+    user's file, with the options to compile it; None for ours. dynamic_shared: bytes that a block is given at the
+    launch.
     """
 
     file: str
@@ -27,6 +28,7 @@ class Source:
     threads_of_others: int = 0
     path: Path | None = None
     options: tuple[str, ...] = nvrtc.OPTIONS
+    dynamic_shared: int = 0
 
     def compile(self, architecture: str) -> nvrtc.Compiled:
         """Raises `refconv_cuda.nvrtc.CompileError`."""
@@ -43,15 +45,22 @@ def ours() -> list[Source]:
     ]
 
 
-def survey(sources: Sequence[Source], architectures: Sequence[str], jobs: int) -> Report:
-    """The figures of every kernel of the sources on each architecture. Raises `refconv_cuda.nvrtc.NvrtcMissing`."""
+def survey(
+    sources: Sequence[Source], architectures: Sequence[str], jobs: int, progress: Callable[[int, int], None]
+) -> Report:
+    """The figures of every kernel of the sources on each architecture.
+
+    progress: called with how many compilations of how many are done. Raises `refconv_cuda.nvrtc.NvrtcMissing`.
+    """
     kernels: dict[str, KernelFigures] = {
         name: KernelFigures(source.file, threads) for source in sources for name, threads in source.threads.items()
     }
-    for source, architecture, found in _measured(sources, architectures, jobs):
+    total = len(sources) * len(architectures)
+    for done, (source, architecture, found) in enumerate(_measured(sources, architectures, jobs), start=1):
         for name, figures in found.items():
             threads = source.threads.get(name, source.threads_of_others)
             kernels.setdefault(name, KernelFigures(source.file, threads)).on[architecture] = figures
+        progress(done, total)
     return Report(nvrtc.release(), tuple(architectures), kernels)
 
 
@@ -80,10 +89,10 @@ def measure(source: Source, architecture: str) -> dict[str, Figures]:
     found = {}
     for name, taken in compiled.kernels.items():
         threads = source.threads.get(name, source.threads_of_others)
-        on = occupancy(architecture, threads=threads, registers=taken.registers, shared=taken.shared)
+        on = compiled.occupancy(name, threads=threads, dynamic_shared=source.dynamic_shared)
         found[name] = Figures(
             registers=taken.registers,
-            shared=taken.shared,
+            shared=taken.shared + source.dynamic_shared,
             spill_stores=taken.spill_stores,
             spill_loads=taken.spill_loads,
             blocks=on.blocks if on else None,
@@ -95,7 +104,7 @@ def measure(source: Source, architecture: str) -> dict[str, Figures]:
 
 
 def _loops(compiled: nvrtc.Compiled) -> dict[str, dict[str, int]]:
-    """The main loop of each kernel, by class of instruction.
+    """The main loop of each kernel that has one, by class of instruction.
 
     nvdisasm takes as long as the compiler, so the architectures with a letter, whose code is that of their number
     unless a kernel asks for more, go without.
@@ -104,8 +113,5 @@ def _loops(compiled: nvrtc.Compiled) -> dict[str, dict[str, int]]:
     if tool is None or compiled.cubin is None or not compiled.architecture[-1].isdigit():
         return {}
     code = sass.disassemble(compiled.cubin, tool)
-    return {
-        name: dict(sorted(sass.mix(sass.main_loop(code[symbol])).items()))
-        for name, symbol in compiled.mangled.items()
-        if symbol in code
-    }
+    loops = {name: sass.main_loop(code[symbol]) for name, symbol in compiled.mangled.items() if symbol in code}
+    return {name: dict(sorted(sass.mix(loop).items())) for name, loop in loops.items() if loop}

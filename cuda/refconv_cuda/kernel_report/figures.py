@@ -3,7 +3,7 @@
     {"nvrtc": "12.9.86", "architectures": ["sm_50", ...],
      "kernels": {"im2col<float>": {"file": "im2col.cu", "threads": 128, "on": {
        "sm_50": {"registers": 40, "shared": 0, "spill_stores": 0, "spill_loads": 0, "blocks": 12, "occupancy": 0.75,
-                 "limit": "registers", "loop": null, "error": null},
+                 "limit": "registers"},
        "sm_52": "sm_50", ...}}}}
 
 An architecture's name in place of figures means: the same as there. Nothing in a file depends on the day or on the
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from typing import Any
 class Figures:
     """A kernel on one architecture.
 
-    registers, spill_stores, spill_loads (bytes): of a thread. shared: static bytes of a block. blocks: resident on a
-    multiprocessor. occupancy: of its warps, 0 to 1, and limit: what stops one more block; None where the
-    architecture's limits are unknown. loop: how many instructions of each class its main loop has, None without
-    nvdisasm. error: why it does not compile, with nothing else.
+    registers, spill_stores, spill_loads (bytes): of a thread. shared: bytes of a block, static and dynamic. blocks:
+    resident on a multiprocessor. occupancy: of its warps, 0 to 1, and limit: what stops one more block; None where the
+    architecture's limits are unknown. loop: how many instructions of each class its main loop has, None without a
+    loop or nvdisasm. error: why it does not compile, with nothing else.
     """
 
     registers: int = 0
@@ -67,15 +67,6 @@ class Report:
         """The CUDA version, as 12.9."""
         return ".".join(self.nvrtc.split(".")[:2])
 
-    def only(self, architectures: Sequence[str]) -> Report:
-        """The same for these architectures alone."""
-        kept = tuple(each for each in self.architectures if each in architectures)
-        kernels = {
-            name: replace(kernel, on={each: figures for each, figures in kernel.on.items() if each in kept})
-            for name, kernel in self.kernels.items()
-        }
-        return Report(self.nvrtc, kept, kernels)
-
     def write(self, path: Path) -> None:
         """Writes the JSON, a line for each set of figures. Creates the folder."""
         kernels = []
@@ -94,16 +85,20 @@ class Report:
 
 def read(path: Path) -> Report:
     """A report that `Report.write` wrote. Raises ``ValueError`` for what is none, ``OSError`` if it cannot be read."""
-    text = path.read_text(encoding="utf-8")
     try:
-        raw = json.loads(text)
+        raw = json.loads(path.read_bytes())
         kernels = {
             name: KernelFigures(kernel["file"], kernel["threads"], _unfolded(kernel["on"]))
             for name, kernel in raw["kernels"].items()
         }
-        return Report(raw["nvrtc"], tuple(raw["architectures"]), kernels)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        return Report(str(raw["nvrtc"]), tuple(raw["architectures"]), kernels)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} is no report of refconv kernels: {error!r}") from None
+
+
+def brief(architectures: Sequence[str]) -> str:
+    """``sm_80 86 90``."""
+    return "sm_" + " ".join(architecture.removeprefix("sm_") for architecture in architectures)
 
 
 def _folded(on: Mapping[str, Figures]) -> dict[str, Any]:
@@ -111,7 +106,8 @@ def _folded(on: Mapping[str, Figures]) -> dict[str, Any]:
     first: dict[str, str] = {}
     folded: dict[str, Any] = {}
     for architecture, figures in on.items():
-        values = asdict(figures)
+        known = {name: value for name, value in asdict(figures).items() if value is not None}
+        values = {"error": figures.error} if figures.error else known
         same = first.setdefault(json.dumps(values), architecture)
         folded[architecture] = values if same == architecture else same
     return folded

@@ -5,35 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from refconv_cuda.kernel_figures import Figures, Report
-from refconv_cuda.kernel_spills import STEP, explained
-from refconv_cuda.sass import CLASSES
+from refconv_cuda.kernel_report.figures import Figures, Report, brief
+from refconv_cuda.kernel_report.sass import CLASSES
+from refconv_cuda.kernel_report.verdict import STEP, faults, in_registers
+
+NAME_WIDTH, CELL_WIDTH = 53, 7
 
 
 def detail(report: Report) -> Iterator[str]:
-    """The lines of one report: under each kernel, its figures, once for all the architectures that share them."""
-    yield f"NVRTC {report.nvrtc}: {len(report.kernels)} kernels on {len(report.architectures)} architectures"
+    """The lines of one report: under each kernel, its figures, once for all the architectures that share them.
+
+    With the bytes that it spills stands what it would be without: how many blocks a multiprocessor would hold.
+    """
     for name, kernel in report.kernels.items():
-        yield ""
         yield f"{name}, {kernel.threads} threads a block"
         alike: dict[str, list[str]] = {}
         for architecture, figures in kernel.on.items():
             # Only the architectures without a letter have their loop looked at: the others may stand beside theirs.
             plain = kernel.on.get(architecture.rstrip("af"), figures)
             shown = plain if replace(plain, loop=figures.loop) == figures else figures
-            alike.setdefault(_row(shown), []).append(architecture)
+            alike.setdefault(_row(shown, architecture, kernel.threads), []).append(architecture)
         for row, architectures in alike.items():
-            yield f"  {_short(architectures)}"
+            yield f"  {brief(architectures)}"
             yield f"    {row}"
+        yield ""
+    yield from totals([report])
 
 
-def _row(figures: Figures) -> str:
+def _row(figures: Figures, architecture: str, threads: int) -> str:
     if figures.error:
         return f"does not compile: {figures.error}"
-    spills = f"spills {figures.spilled} bytes" if figures.spilled else "no spills"
+    spills = "no spills"
+    if figures.spilled:
+        without = in_registers(figures, architecture, threads)
+        spills = f"spills {figures.spilled} bytes" + (f" (or {_count(without.blocks, 'block')})" if without else "")
     parts = [f"{figures.registers} registers", spills, f"{figures.shared} bytes shared"]
     if figures.occupancy is not None:
-        parts.append(f"occupancy {figures.occupancy:.2f} ({figures.blocks} blocks, by {figures.limit})")
+        blocks = _count(figures.blocks or 0, "block")
+        parts.append(f"occupancy {figures.occupancy:.2f} ({blocks}, by {figures.limit})")
     if figures.loop is not None:
         parts.append(_loop(figures.loop))
     return ", ".join(parts)
@@ -51,8 +60,7 @@ def side_by_side(reports: Sequence[Report]) -> Iterator[str]:
     A cell has the registers, with ``+`` and the bytes that a thread spills, if any; ``-`` where that version does not
     know the architecture, ``FAILS`` where the kernel does not compile. Architectures with the same row share it.
     """
-    yield "Registers of a thread, + bytes spilled; - where CUDA does not know the architecture; FAILS"
-    kernels = {name: kernel.threads for report in reports for name, kernel in report.kernels.items()}
+    kernels = dict.fromkeys(name for report in reports for name in report.kernels)
     names = dict.fromkeys(architecture for report in reports for architecture in report.architectures)
     architectures = sorted(names, key=_age)
     for name in kernels:
@@ -60,15 +68,14 @@ def side_by_side(reports: Sequence[Report]) -> Iterator[str]:
         for architecture in architectures:
             cells = tuple(_cell(report, name, architecture) for report in reports)
             alike.setdefault(cells, []).append(architecture)
-        yield ""
         yield _line(name, [report.cuda for report in reports])
         for cells, together in alike.items():
-            yield from _wrapped(_short(together), cells)
+            yield from _wrapped(brief(together), cells)
+        yield ""
+    yield "A number: it compiles without a warning, and takes so many registers a thread; + the bytes that it spills."
+    yield "-: this CUDA does not know the architecture. FAILS: the kernel does not compile."
     yield ""
     yield from totals(reports)
-
-
-NAME_WIDTH, CELL_WIDTH = 50, 7
 
 
 def _line(head: str, cells: Sequence[str]) -> str:
@@ -100,18 +107,14 @@ def totals(reports: Sequence[Report]) -> Iterator[str]:
     """For each CUDA version how many kernels compiled and how many spill; then what is wrong, if anything."""
     any_spills = False
     for report in reports:
-        every = [
-            (architecture, kernel.threads, figures)
-            for kernel in report.kernels.values()
-            for architecture, figures in kernel.on.items()
-        ]
-        compiled = [each for each in every if not each[2].error]
-        spilling = [figures.spilled for _, _, figures in compiled if figures.spilled]
+        every = [figures for kernel in report.kernels.values() for figures in kernel.on.values()]
+        compiled = [figures for figures in every if not figures.error]
+        spilling = [figures.spilled for figures in compiled if figures.spilled]
         any_spills = any_spills or bool(spilling)
         spills = f"{len(spilling)} spill, at most {max(spilling)} bytes" if spilling else "none spills"
         yield (
-            f"CUDA {report.cuda} (NVRTC {report.nvrtc}): {len(report.kernels)} kernels on {len(report.architectures)} "
-            f"architectures: {len(compiled)} of {len(every)} ok, {spills}"
+            f"CUDA {report.cuda} (NVRTC {report.nvrtc}): {_count(len(report.kernels), 'kernel')} on "
+            f"{_count(len(report.architectures), 'architecture')}: {len(compiled)} of {len(every)} ok, {spills}"
         )
     found = [f"CUDA {report.cuda}: {fault}" for report in reports for fault in faults(report)]
     if found:
@@ -123,22 +126,8 @@ def totals(reports: Sequence[Report]) -> Iterator[str]:
         )
 
 
-def faults(report: Report) -> list[str]:
-    """What fails the check of a report by itself: kernels that do not compile, or spill and gain no block by it."""
-    found: dict[str, list[str]] = {}
-    for name, kernel in report.kernels.items():
-        for architecture, figures in kernel.on.items():
-            if figures.error:
-                found.setdefault(f"{name} does not compile: {figures.error}", []).append(architecture)
-            elif not explained(figures, architecture, kernel.threads):
-                text = f"{name} spills {figures.spilled} bytes and gains no block by it"
-                found.setdefault(text, []).append(architecture)
-    return [f"{_short(architectures)}: {text}" for text, architectures in found.items()]
-
-
-def _short(architectures: Sequence[str]) -> str:
-    """``sm_80 86 90``."""
-    return "sm_" + " ".join(architecture.removeprefix("sm_") for architecture in architectures)
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + "s" * (number != 1)
 
 
 def _age(architecture: str) -> tuple[int, str]:

@@ -102,8 +102,9 @@ def _target(opcode: str, rest: str, labels: dict[str, int]) -> int | None:
 def main_loop(kernel: Sequence[Instruction]) -> list[Instruction]:
     """The innermost loop that computes most: with the most floating-point instructions, and of those the longest.
 
-    A loop is what lies between a jump back and where it goes. Without one, the whole kernel.
+    A loop is what lies between a jump back and where it goes. Empty for a kernel without one.
     """
+    # Behind its end a kernel has a jump to itself, which is no loop.
     spans = [(each.target, each.address) for each in kernel if each.target is not None and each.target < each.address]
     innermost = [
         (first, last)
@@ -111,7 +112,7 @@ def main_loop(kernel: Sequence[Instruction]) -> list[Instruction]:
         if not any((first, last) != other and first <= other[0] and other[1] <= last for other in spans)
     ]
     loops = [[each for each in kernel if first <= each.address <= last] for first, last in innermost]
-    return max(loops, key=lambda loop: (mix(loop)["float"], len(loop)), default=list(kernel))
+    return max(loops, key=lambda loop: (mix(loop)["float"], len(loop)), default=[])
 
 
 def mix(instructions: Sequence[Instruction]) -> Counter[str]:

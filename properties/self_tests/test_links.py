@@ -1,0 +1,50 @@
+"""The pages: every link between them leads to a file that is there, and to a heading that is in it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def links(text):
+    """The targets of a page's links that stay in this repository; what a block of code shows is no link."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"`[^`\n]+`(?!\])", "", prose)
+    return [target for target in re.findall(r"\]\(([^()\s]+)\)", prose) if not re.match(r"[a-z]+:", target)]
+
+
+def anchors(text):
+    """What a page's headings are called in a link, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken(page):
+    found = []
+    for target in links(page.read_text(encoding="utf-8")):
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        if not file.exists() or (anchor and anchor not in anchors(file.read_text(encoding="utf-8"))):
+            found.append(target)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    assert broken(page) == []
+
+
+def test_a_broken_link_is_seen(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# One: `two`\n[a](page.md) [b](#one-two) [c](page.md#one-two) [d](https://no.where/x) [`e`](page.md)\n"
+        "[f](no.md) [g](#two) `[h](no.md)`\n```sh\n[i](no.md)\n```\n[`j`](no.md)\n"
+    )
+    assert broken(page) == ["no.md", "#two", "no.md"]
+
+
+def test_the_pages_have_links():
+    assert sum(len(links(page.read_text(encoding="utf-8"))) for page in PAGES) > 10
