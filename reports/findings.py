@@ -142,7 +142,7 @@ def _round(
                 continue
             sentence, problem = "; ".join(found["explanation"]), Problem.parse(found["problem"])
             causes = [f for f in FAULTS.values() if f.explains(release.implementation, problem, sentence)]
-            told = {"problem": found["problem"], "sentence": sentence, "command": found["command"]}
+            told = {"problem": found["problem"], "sentence": found["explanation"][0], "command": found["command"]}
             if not causes:
                 known["unexplained"] = told
                 continue
@@ -167,6 +167,7 @@ def _checked(
         report = Path(folder, "report.json")
         command = [str(python.parent / "refconv"), "check", "--impl", spec, "--json", str(report), "--seed", str(seed)]
         command += ["--examples", str(release.examples), "--jobs", str(jobs), "--time-limit", "120"]
+        command += ["--database", "none"]  # nothing but the seed decides what is found
         command += [word for law in laws for word in ("--law", law)]
         command += [word for dtype in release.dtypes for word in ("--dtype", dtype)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -246,7 +247,11 @@ def _table(results: dict[str, Any]) -> str:
             verdicts.setdefault(law["law"], set()).add(law["verdict"])
         broken = [law for law, words in verdicts.items() if "broken" in words]
         held = [law for law, words in verdicts.items() if "held" in words and law not in broken]
-        others = [law for law in verdicts if law not in broken and law not in held]
+        others = [
+            f"{law} (vacuous)" if "vacuous" in words else law
+            for law, words in verdicts.items()
+            if law not in broken and law not in held
+        ]
         rows.append(
             f"| `{release.implementation}` | {_framework(release.implementation)} {result['version']} "
             f"| {', '.join(dict.fromkeys(law['dtype'] for law in result['laws']))} | {', '.join(result['operators'])} "

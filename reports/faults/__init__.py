@@ -23,14 +23,15 @@ class Fault:
     """A known fault.
 
     script: what shows it. implementations: whose it is. says: a pattern of what a law says that found it. shows: the
-    problems on which it may show. since: where it is known to begin or to end.
+    problems on which it may show. derived: a law may also find it on another problem, from which it makes such a one.
     """
 
     script: str
     implementations: tuple[str, ...]
     says: str
     shows: Callable[[Problem], bool]
-    note: str = ""
+    note: str
+    derived: bool = False
 
     @property
     def title(self) -> str:
@@ -45,7 +46,7 @@ class Fault:
     def explains(self, implementation: str, problem: Problem, sentence: str) -> bool:
         """Whether a law that broke on ``problem``, saying ``sentence``, was broken by this."""
         found = re.search(self.says, sentence) is not None
-        return implementation in self.implementations and self.shows(problem) and found
+        return implementation in self.implementations and found and (self.derived or self.shows(problem))
 
 
 FAULTS = {
@@ -82,6 +83,7 @@ FAULTS = {
             says=r"grad_input raised (TypeError|AttributeError)",
             shows=lambda problem: problem.batch == 0,
             note="ONNX allows dimensions of 0. Not silent: it raises.",
+            derived=True,
         ),
         Fault(
             "onnx_dilated_kernel",
