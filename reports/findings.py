@@ -2,6 +2,7 @@
 
     python reports/findings.py                    # all of them, in this environment: pip install -e '.[dev,frameworks]'
     python reports/findings.py jax onnxruntime    # these anew; the others as reports/findings.json has them
+    python reports/findings.py --law locality     # this law anew, for all
     python reports/findings.py --page             # only the page
 
 A law that is broken is tried again with the fault that broke it set aside, until it holds, or is broken by something
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,7 @@ def main() -> int:
     """Runs what was asked for, and writes the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("implementations", nargs="*", metavar="NAME")
+    parser.add_argument("--law", action="append", default=[], metavar="NAME", help="only this law; may be repeated")
     parser.add_argument("--page", action="store_true", help="run nothing, write the page")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--examples", type=int, default=100, help="at most so many for each law (default 100)")
@@ -81,7 +84,8 @@ def main() -> int:
         if not options.implementations or release.implementation in options.implementations:
             print(f"{release.key} ...", file=sys.stderr, flush=True)
             fewer = replace(release, examples=min(release.examples, options.examples))
-            results[release.key] = examined(fewer, options.seed, options.jobs)
+            anew = examined(fewer, options.seed, options.jobs, options.law)
+            results[release.key] = _merged(results.get(release.key, {}), anew) if options.law else anew
             # As one goes: a run of all takes half an hour.
             RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(results), encoding="utf-8")
@@ -92,8 +96,8 @@ def main() -> int:
 # -- running ---------------------------------------------------------------------------------------
 
 
-def examined(release: Release, seed: int, jobs: int) -> dict[str, Any]:
-    """What the suite says of a release, each broken law with what broke it."""
+def examined(release: Release, seed: int, jobs: int, wanted: Sequence[str] = ()) -> dict[str, Any]:
+    """What the suite says of a release, each broken law with what broke it. wanted: these laws, or all."""
     with tempfile.TemporaryDirectory() as folder:
         python = _environment(release.requirement, Path(folder)) if release.requirement else Path(sys.executable)
         described = _described(python, release)
@@ -101,12 +105,18 @@ def examined(release: Release, seed: int, jobs: int) -> dict[str, Any]:
             return described
         laws: dict[tuple[str, str], dict[str, Any]] = {}
         faults: list[Fault] = []
-        pending: set[str] = set()
+        pending = set(wanted)
         while not laws or pending:
             pending = _round(python, release, seed, jobs, laws, faults, pending)
         scripts = [fault for fault in FAULTS.values() if release.implementation == fault.implementations[0]]
         shown = {fault.script: _shown(python, fault) for fault in scripts}
     return {**described, "laws": [*laws.values()], "faults": shown}
+
+
+def _merged(before: dict[str, Any], anew: dict[str, Any]) -> dict[str, Any]:
+    """Earlier results, with those of the laws that were tried anew in their places."""
+    laws = {(law["dtype"], law["law"]): law for law in (*before.get("laws", ()), *anew.get("laws", ()))}
+    return {**anew, "laws": [*laws.values()]} if "laws" in anew else anew
 
 
 def _round(

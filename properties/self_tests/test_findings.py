@@ -100,3 +100,11 @@ def test_what_no_fault_explains_is_told(monkeypatch):
     assert law["unexplained"]["problem"] == "b1h1w1i1o1k1"
     held, _ = examined(monkeypatch, report("held"))
     assert (held["verdict"], held["broken_by"], held["unexplained"]) == ("held", [], None)
+
+
+def test_one_law_anew_leaves_the_others():
+    before = {"version": "1", "laws": [{"law": law, "dtype": "float32", "seen": 1} for law in ("crop", "views")]}
+    anew = {"version": "2", "laws": [{"law": "crop", "dtype": "float32", "seen": 2}]}
+    merged = findings._merged(before, anew)
+    assert merged["version"] == "2"
+    assert [(law["law"], law["seen"]) for law in merged["laws"]] == [("crop", 2), ("views", 1)]
