@@ -57,7 +57,7 @@ RELEASES = (
     Release("torch-channels-last"),
     Release("torch-nn-grad"),
     Release("torch-cudnn"),
-    Release("jax", 15),  # it compiles for each new problem, as do Keras on it, and tinygrad, for seconds
+    Release("jax", 40),  # it compiles for each new problem, as do Keras on it, and tinygrad, for seconds
     Release("keras", 15),
     Release("onnx-reference"),
     Release("onnx-reference-same", 30),  # nine of ten drawn problems have another padding

@@ -99,5 +99,19 @@ FAULTS = {
             shows=lambda problem: same_upper((problem.batch, problem.c_in), problem) != problem.padding,
             note="Mended after 1.20.1. The standard's own test has one image, one channel and a 5x5 input, and passes.",
         ),
+        Fault(
+            "onnxruntime_same_crops",
+            ("onnxruntime-same",),
+            says=r"",
+            shows=lambda problem: any(
+                (-(-size // stride) - 1) * stride + extent < size
+                for size, stride, extent in zip(
+                    (problem.height, problem.width), problem.stride, problem.kernel_extent, strict=True
+                )
+            ),
+            note="Silent. The standard's formula gives a negative number of rows there. Its words are to *pad* the "
+            "input, and its reference evaluator pads none. See also "
+            "[microsoft/onnxruntime#10086](https://github.com/microsoft/onnxruntime/issues/10086).",
+        ),
     )
 }
