@@ -6,10 +6,11 @@ Only this module of the package knows the other two, and imports them when a com
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from refconv import __version__
@@ -43,9 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_sanitize(commands)
     _add_kernels(commands)
+    _add_explain(commands)
+    _add_certify(commands)
     laws = commands.add_parser("laws", help="print the catalogue of laws")
     laws.set_defaults(command=_laws)
-    implementations = commands.add_parser("implementations", help="print what is registered, and what is unavailable")
+    implementations = commands.add_parser(
+        "implementations", help="print what is registered, and what is unavailable, and why"
+    )
+    implementations.add_argument("--json", type=Path, metavar="FILE", help="write the same as JSON")
     implementations.set_defaults(command=_implementations)
     return parser
 
@@ -77,6 +83,15 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument("--examples", type=_positive, metavar="N", help="examples for each law, whatever the profile")
     check.add_argument("--seed", type=_seed, metavar="N", help="what everything is drawn from (default: at random)")
     check.add_argument("--json", type=Path, metavar="FILE", help="write a report")
+    check.add_argument("--coverage", action="store_true", help="print how many examples lay in each geometry cell")
+    check.add_argument(
+        "--replay", type=Path, metavar="FILE", help="try only the counterexamples that an earlier --json has written"
+    )
+    check.add_argument(
+        "--database",
+        metavar="FOLDER|redis://HOST|none",
+        help="where failures are kept, to be tried first in the next run (default: in the user's cache)",
+    )
     check.add_argument(
         "--time-limit", type=_seconds, default=10.0, metavar="SECONDS", help="for one call of an operator (default 10)"
     )
@@ -150,6 +165,22 @@ def _add_kernels(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     kernels.set_defaults(command=_kernels)
 
 
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from refconv.explain import command
+
+    explain = commands.add_parser("explain", help=command.HELP, description=command.DESCRIPTION)
+    command.add_arguments(explain)
+    explain.set_defaults(command=command.run)
+
+
+def _add_certify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from refconv import certify
+
+    parser = commands.add_parser("certify", help=certify.HELP, description=certify.DESCRIPTION)
+    certify.add_arguments(parser)
+    parser.set_defaults(command=certify.run)
+
+
 def _sanitize(options: argparse.Namespace) -> int:
     from refconv_cuda.simulator import command
 
@@ -184,6 +215,7 @@ def _kernels(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from refconv_cuda.simulator import cache
     from refconv_properties.check import Request, check
 
     seed = options.seed
@@ -200,29 +232,61 @@ def _check(options: argparse.Namespace) -> int:
         seed=seed,
         time_limit=options.time_limit,
         jobs=options.jobs or len(os.sched_getaffinity(0)),
+        replay=options.replay,
+        database=options.database or str(cache.folder() / "failures"),
     )
-    return check(request, json_file=options.json)
+    return check(request, json_file=options.json, coverage=options.coverage)
 
 
 def _laws(options: argparse.Namespace) -> int:
     from refconv_properties.laws import catalogue
 
     for law in catalogue().values():
-        print(f"{law.name}\n    {law.formula}\n    kills: {law.kills}")
+        print(f"{law.name}\n    {law.formula}\n    kills: {law.kills}\n    seen:  {', '.join(law.seen)}")
+        print(f"    trust: {law.trust}" + ("\n    needs: refconv's formulas" if law.reference else ""))
     return 0
 
 
 def _implementations(options: argparse.Namespace) -> int:
+    rows = [*_described_implementations()]
+    lines = [["implementation", "version", "device", "dtypes", "operators"]]
+    for row in rows:
+        reason = row.get("unavailable")
+        rest = ["-", "-", f"unavailable: {reason}", ""] if reason else [_words(row[name]) for name in lines[0][1:]]
+        lines.append([_words(row["implementation"]), *rest])
+    widths = [max(len(line[column]) for line in lines if line[4]) for column in range(4)]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, [*widths, 0], strict=True)).rstrip())
+    if options.json is not None:
+        try:
+            options.json.write_text(json.dumps({"version": __version__, "implementations": rows}, indent=1) + "\n")
+        except OSError as error:
+            print(f"refconv implementations: cannot write {options.json}: {error.strerror}", file=sys.stderr)
+            return 2
+    return 0
+
+
+def _described_implementations() -> Iterator[dict[str, str | Sequence[str]]]:
+    """What is registered, by name, none of it made ready to run: importing every framework would take long."""
     from refconv.implementation import ImplementationError, load, registered
 
     for name in registered():
         try:
-            found = load(name)
+            found = load(name, device=None)
         except ImplementationError as reason:
-            print(f"{name:18} unavailable: {reason}")
+            yield {"implementation": name, "unavailable": str(reason)}
         else:
-            print(f"{name:18} on {found.device}, {', '.join(found.dtypes)}: {', '.join(found.operators)}")
-    return 0
+            yield {
+                "implementation": name,
+                "version": found.version,
+                "device": found.device,
+                "dtypes": found.dtypes,
+                "operators": found.operators,
+            }
+
+
+def _words(value: str | Sequence[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def _problem(text: str) -> Problem:

@@ -21,6 +21,14 @@ from refconv.formats import Format, format_of
 from refconv.operands import Array
 from refconv.problem import OPERATORS, Operator, Problem
 
+SMALL = 30
+# What the operands look like, by the seed modulo their number. A sum that overflows a narrow accumulator needs large
+# ones, cancellation hides what has one sign, a skipped zero needs zeros; and a person prefers small ones, so these are
+# the first, and what a search shrinks towards. Most are uniform, which is what the probability above is about.
+PATTERNS = ("small", "uniform", "largest", "uniform", "positive", "uniform", "sparse", "uniform")
+
+DRAWN_AT_ONCE = 2**20  # numbers of 8 bytes: an operand of real size takes little more than itself
+
 
 @dataclass(frozen=True)
 class Operands:
@@ -47,8 +55,7 @@ def largest_magnitude(terms: int, dtype: npt.DTypeLike, *, headroom: int = 1, st
     if headroom < 1:
         raise ValueError(f"headroom = {headroom} must be at least 1")
     form = format_of(dtype)
-    budget = _budget(form, headroom, stored)
-    return min(math.isqrt(budget // max(terms, 1)), form.largest_operand)
+    return min(math.isqrt(budget(form, headroom, stored) // max(terms, 1)), form.largest_operand)
 
 
 def operands(
@@ -60,28 +67,35 @@ def operands(
     headroom: int = 1,
     stored: bool = False,
 ) -> Operands:
-    """Random nonzero integers in ``dtype`` for which the given operators are exact; the same for the same seed.
+    """Random integers in ``dtype`` for which the given operators are exact; the same for the same seed.
 
-    ``headroom`` and ``stored`` as in `largest_magnitude`. Where more products meet in one sum than the format can
-    count, W and G are thinned to so few nonzeros that every sum stays exact, and ``thinned`` says so.
+    ``headroom`` and ``stored`` as in `largest_magnitude`. The seed also chooses one of `PATTERNS`. Where more products
+    meet in one sum than the format can count, W and G are thinned to so few nonzeros that every sum stays exact, and
+    ``thinned`` says so.
     """
     terms = max(problem.terms(operator) for operator in operators)
     magnitude = largest_magnitude(terms, dtype, headroom=headroom, stored=stored)
     thin = magnitude == 0
     magnitude = max(magnitude, 1)
-    x = integers(problem.x_shape, magnitude, dtype, seed, stream=0)
-    w = integers(problem.w_shape, magnitude, dtype, seed, stream=1)
-    gy = integers(problem.y_shape, magnitude, dtype, seed, stream=2)
+    x, w, gy = (
+        _patterned(shape, magnitude, dtype, seed, stream)
+        for stream, shape in enumerate((problem.x_shape, problem.w_shape, problem.y_shape))
+    )
     if not thin:
         return Operands(x, w, gy, magnitude)
-    keep = _budget(format_of(dtype), headroom, stored)
+    keep = budget(format_of(dtype), headroom, stored)
     return Operands(
         x,
-        _thin(w, keep, seed, stream=3),
-        _thin(gy, keep, seed, stream=4),
+        thinned(w, keep, seed, stream=3),
+        thinned(gy, keep, seed, stream=4),
         magnitude,
         f"{terms} terms a sum are too many for {np.dtype(dtype).name}: W and G hold at most {keep} nonzeros",
     )
+
+
+def pattern_of(seed: int) -> str:
+    """The pattern of a seed's operands: small (up to 30), uniform up to M, all of M, positive, or half of them zero."""
+    return PATTERNS[seed % len(PATTERNS)]
 
 
 def integers(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed: int, *, stream: int) -> Array:
@@ -90,18 +104,40 @@ def integers(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed:
     Each ``stream`` of a seed is drawn independently, so that X does not depend on whether W was drawn too.
     """
     random = np.random.default_rng([seed, stream])
-    values = random.integers(1, magnitude, shape, dtype=np.int64, endpoint=True)
-    if np.dtype(dtype).kind != "u":
-        values *= random.integers(0, 1, shape, dtype=np.int64, endpoint=True) * 2 - 1
-    return values.astype(dtype)
+    drawn = np.empty(math.prod(shape), dtype)
+    for start in range(0, drawn.size, DRAWN_AT_ONCE):
+        size = min(DRAWN_AT_ONCE, drawn.size - start)
+        if drawn.dtype.kind == "u":
+            drawn[start : start + size] = random.integers(1, magnitude, size, dtype=np.int64, endpoint=True)
+        else:
+            values = random.integers(-magnitude, magnitude, size, dtype=np.int64)
+            values += values >= 0  # no zero, and the magnitude itself on both sides
+            drawn[start : start + size] = values
+    return drawn.reshape(shape)
 
 
-def _budget(form: Format, headroom: int, stored: bool) -> int:
+def _patterned(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed: int, stream: int) -> Array:
+    """Integers in the pattern that the seed chooses."""
+    pattern = pattern_of(seed)
+    if pattern == "small":
+        magnitude = min(magnitude, SMALL)
+    values = integers(shape, magnitude, dtype, seed, stream=stream)
+    if pattern == "largest":
+        values = np.sign(values) * np.asarray(magnitude, dtype)
+    elif pattern == "positive":
+        values = np.abs(values)
+    elif pattern == "sparse":
+        values *= np.random.default_rng([seed, stream, 1]).integers(0, 2, shape).astype(dtype)
+    return values.astype(dtype, copy=False)
+
+
+def budget(form: Format, headroom: int, stored: bool) -> int:
+    """What K M^2 may be; arguments as in `largest_magnitude`."""
     limit = min(form.largest_sum, form.largest_operand) if stored else form.largest_sum
     return limit // headroom
 
 
-def _thin(values: Array, keep: int, seed: int, *, stream: int) -> Array:
+def thinned(values: Array, keep: int, seed: int, *, stream: int) -> Array:
     """``values`` with all but ``keep`` elements set to zero; any sum over them has at most ``keep`` terms."""
     if values.size <= keep:
         return values

@@ -6,7 +6,8 @@ An implementation is any object with some of
 
 NumPy arrays in and out, the result in the operands' dtype, the operands left alone. It may also have ``name``;
 ``dtypes``, the names of those it takes (float32 and float64 if it does not say); ``supports(problem)``, True or a
-sentence that says why not; and, if it can run on more than one device, ``on(device)``, which returns it there.
+sentence that says why not; ``version``; and ``on(device)``, which returns it ready to run there: what takes its time
+or can fail, such as importing a framework, belongs in there, not into the first call of an operator.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class ImplementationError(Exception):
 class Implementation:
     """An implementation that was found.
 
-    spec: what it was asked for by. device: where it runs, ``host`` if it does not say.
+    spec: what it was asked for by. device: where it runs, ``host`` if it does not say. version: its own, or that of the
+    distribution that registered it; empty if neither says.
     """
 
     spec: str
@@ -47,6 +49,7 @@ class Implementation:
     dtypes: tuple[str, ...]
     operators: tuple[Operator, ...]
     target: Any
+    version: str = ""
 
     def unsupported(self, problem: Problem) -> str | None:
         """Why the implementation does not take ``problem``, or None if it does."""
@@ -59,15 +62,15 @@ class Implementation:
         return answer if isinstance(answer, str) else f"supports({problem}) is {answer!r}"
 
 
-def load(spec: str, device: str = "auto") -> Implementation:
+def load(spec: str, device: str | None = "auto") -> Implementation:
     """The implementation that ``spec`` names: a registered name, ``package.module:object``, or ``file.py:object``.
 
-    device: passed to the object's ``on``, if it has one. Raises `ImplementationError`.
+    device: passed to the object's ``on``, if it has one; None only describes it. Raises `ImplementationError`.
     """
     target = _target(spec)
     if isinstance(target, type):
         target = _attempt(f"{spec} is a class, and calling it", target)
-    if hasattr(target, "on"):
+    if device is not None and hasattr(target, "on"):
         target = _attempt(f"{spec} on device {device}", lambda: target.on(device))
     found: Implementation = _attempt(f"asking {spec} what it offers", lambda: _described(spec, target))
     return found
@@ -93,6 +96,7 @@ def _described(spec: str, target: Any) -> Implementation:
         dtypes=tuple(dtypes),
         operators=offered,
         target=target,
+        version=str(getattr(target, "version", None) or _registered_version(spec)),
     )
 
 
@@ -100,6 +104,11 @@ def registered() -> dict[str, importlib.metadata.EntryPoint]:
     """What is registered under the entry-point group ``refconv.implementations``, by name."""
     points = importlib.metadata.entry_points(group=ENTRY_POINTS)
     return {point.name: point for point in sorted(points, key=lambda point: point.name)}
+
+
+def _registered_version(spec: str) -> str:
+    point = registered().get(spec)
+    return point.dist.version if point is not None and point.dist is not None else ""
 
 
 def _target(spec: str) -> Any:

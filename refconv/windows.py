@@ -66,8 +66,11 @@ def grad_input(gy: Array, w: Array, problem: Problem) -> Array:
 
 def pad(x: Array, problem: Problem) -> Array:
     """X with the problem's rows and columns of zeros around each image."""
-    top, bottom, left, right = problem.padding
-    return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    top, _, left, _ = problem.padding
+    batch, height, width, channels = x.shape
+    padded = np.zeros((batch, *problem.padded, channels), x.dtype)  # `np.pad` takes ten times as long for small images
+    padded[:, top : top + height, left : left + width] = x
+    return padded
 
 
 def _groups(problem: Problem) -> Iterator[tuple[slice, slice]]:

@@ -174,6 +174,16 @@ class ImplicitGemm(_OnDevice):
         """This implementation on a device of that name."""
         return ImplicitGemm(self.name, tile=self.tile, splits=self.splits, device_=device.find(name))
 
+    @property
+    def variants(self) -> dict[str, ImplicitGemm]:
+        """The same operators with the other tile, and with the sum of grad_weight split, by name."""
+        other = SMALL if self.tile == LARGE else LARGE
+        made = {f"{splits} splits": (self.tile, splits) for splits in (2, 7)} | {f"tile {other}": (other, None)}
+        return {
+            name: ImplicitGemm(self.name, tile=tile, splits=splits, device_=self._chosen)
+            for name, (tile, splits) in made.items()
+        }
+
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:
         """Y, shape ``problem.y_shape``."""
         x_, w_, real = self._operands(problem, ("x", x, problem.x_shape), ("w", w, problem.w_shape))

@@ -17,7 +17,7 @@ class LawBroken(AssertionError):
 
 
 class NotApplicable(Exception):
-    """The law says nothing about this example, which then does not count."""
+    """The law says nothing about this example, which then does not count; the message, if any, says why."""
 
 
 class TimeLimitExceeded(BaseException):
@@ -28,10 +28,10 @@ class TimeLimitExceeded(BaseException):
     """
 
 
-def only_if(condition: object) -> None:
+def only_if(condition: object, reason: str = "") -> None:
     """Ends an example about which the law says nothing unless ``condition`` holds."""
     if not condition:
-        raise NotApplicable
+        raise NotApplicable(reason)
 
 
 def equal(actual: Array, expected: Array, name: str, source: str) -> None:
@@ -70,6 +70,8 @@ def identical(actual: Array, expected: Array, name: str, circumstances: str) -> 
 
 def dot(a: Array, b: Array, name: str) -> int | Fraction:
     """<a, b>, exactly. Raises `LawBroken` where ``a``, called ``name``, holds a NaN or an infinity."""
+    if _fits_int64(a, b):
+        return int(a.ravel().astype(np.int64) @ b.ravel().astype(np.int64))
     total: int | Fraction = 0
     for index, (left, right) in enumerate(zip(a.ravel().tolist(), b.ravel().tolist(), strict=True)):
         if not math.isfinite(left):
@@ -77,6 +79,14 @@ def dot(a: Array, b: Array, name: str) -> int | Fraction:
             raise LawBroken(f"{element(name, place)} = {number(left)}, though every operand is a small integer")
         total += (int(left) if left == int(left) else Fraction(left)) * int(right)
     return total
+
+
+def _fits_int64(a: Array, b: Array) -> bool:
+    """Whether both hold integers so small that no partial sum of their products leaves int64."""
+    largest = [float(np.abs(array).max(initial=0)) for array in (a, b)]
+    if not a.size * largest[0] * largest[1] < 2**62:  # a NaN is not
+        return False
+    return all(array.dtype.kind in "iu" or bool((array == np.rint(array)).all()) for array in (a, b))
 
 
 def element(name: str, index: tuple[int, ...]) -> str:

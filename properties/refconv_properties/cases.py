@@ -1,6 +1,7 @@
-"""Named problems that ride along with every search: plain, with a tail, and strided, for each kind of kernel.
+"""Named problems that ride along with every search, so that each run reaches every geometry cell.
 
-The idea of a fixed basic set beside the random ones is oneDNN benchdnn's; the shapes are ours.
+Plain, with a tail, and strided, for each kind of kernel; then one for each corner. The idea of a fixed basic set beside
+the random ones is oneDNN benchdnn's; the shapes are ours.
 """
 
 from __future__ import annotations
@@ -22,5 +23,17 @@ CASES: dict[str, Problem] = {
         "plain depthwise": "b1h4w4i3o3k3p1g3",
         "tail depthwise": "b1h6w7i3o6k2s3p0.1.1.0g3",
         "strided depthwise": "b2h5w6i2o2k3s2x1p1d1x2g2",
+        "kernel of the input's size": "b1h3w4i2o2k3x4",
+        "one row": "b1h1w6i2o1k1x3p0x1",
+        "one column": "b1h6w1i1o2k3x1s2x1p1x0",
+        "padding beyond the kernel": "b1h2w3i1o1k2p2x3",
+        "empty batch": "b0h3w3i2o2k2",
+        "many images": "b9h2w2i2o2k2",
+        "below a tile": "b1h2w15i7o9k1",
+        "a whole tile": "b1h2w16i8o3k1x2",
+        "above a tile": "b1h2w33i5o2k2",
+        "64 pixels": "b1h8w8i1o2k1",
+        "255 pixels": "b1h15w17i1o1k1",
+        "1025 pixels": "b1h25w41i1o1k1",
     }.items()
 }

@@ -25,6 +25,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refconv.problem import Problem
 from refconv_properties.channel import Listener, Status
+from refconv_properties.database import NOWHERE
 from refconv_properties.laws import catalogue
 from refconv_properties.report import Result, Run, as_json, by_run, rendered, verdict
 from refconv_properties.search import PROFILES, Counterexample, Outcome, reproduction
@@ -52,6 +53,8 @@ class Request:
     seed: int = 0
     time_limit: float = 10.0
     jobs: int = 1
+    replay: Path | None = None
+    database: str = NOWHERE
 
     @property
     def examples_each(self) -> int:
@@ -60,12 +63,13 @@ class Request:
 
     def pytest_arguments(self) -> list[str]:
         """The same, as the plugin's options."""
-        arguments = [f"--device={self.device}", f"--conv-profile={self.profile}", f"--conv-seed={self.seed}"]
-        arguments += [f"--impl={spec}" for spec in self.implementations]
+        arguments = [f"--conv-device={self.device}", f"--conv-profile={self.profile}", f"--conv-seed={self.seed}"]
+        arguments += [f"--conv-impl={spec}" for spec in self.implementations]
         arguments += [f"--conv-dtype={dtype}" for dtype in self.dtypes]
         arguments += [f"--conv-law={law}" for law in self.laws]
         arguments += [f"--conv-problem={problem}" for problem in self.problems]
-        arguments += [f"--conv-time-limit={self.time_limit}"]
+        arguments += [f"--conv-time-limit={self.time_limit}", f"--conv-database={self.database}"]
+        arguments += [f"--conv-replay={self.replay}"] if self.replay else []
         return arguments + ([f"--conv-examples={self.examples}"] if self.examples else [])
 
 
@@ -205,7 +209,7 @@ class Check:
         progress.update(bar, total=len(self._tests) * each, completed=done, description=text, doing=", ".join(names))
 
 
-def check(request: Request, *, json_file: Path | None = None) -> int:
+def check(request: Request, *, json_file: Path | None = None, coverage: bool = False) -> int:
     """Runs the check, prints the report to standard output, and returns the exit status.
 
     0: every law held; 1: one was broken; 2: it could not run, or nothing was tested; 130: interrupted.
@@ -229,7 +233,7 @@ def check(request: Request, *, json_file: Path | None = None) -> int:
     results = checking.results
     if results:
         width = out.width if out.is_terminal else 1000
-        text = rendered(results, width=width, colour=out.is_terminal and not out.no_color)
+        text = rendered(results, width=width, colour=out.is_terminal and not out.no_color, coverage=coverage)
         try:
             out.file.write(f"{text}seed {request.seed}\n")
             out.file.flush()

@@ -12,6 +12,8 @@ from refconv.problem import Problem
 
 Predicate = Callable[[Problem], bool]
 
+EDGES = (16, 32, 64)  # of the tiles that kernels are cut into
+
 CELLS: dict[str, Predicate] = {
     "remainder 0": lambda p: p.remainder == (0, 0),
     "remainder > 0": lambda p: p.remainder.height > 0 or p.remainder.width > 0,
@@ -43,6 +45,16 @@ CELLS: dict[str, Predicate] = {
     "batch > 1": lambda p: p.batch > 1,
     "one channel": lambda p: p.c_in == 1 and p.c_out == 1,
     "channels > 4": lambda p: p.c_in > 4 or p.c_out > 4,
+    "batch > 4": lambda p: p.batch > 4,
+    "channels one off 4n": lambda p: any(c > 4 and c % 4 in (1, 3) for c in (p.c_in, p.c_out)),
+    "channels one off 8n": lambda p: any(c > 8 and c % 8 in (1, 7) for c in (p.c_in, p.c_out)),
+    "channels 8n": lambda p: p.c_in % 8 == 0 or p.c_out % 8 == 0,
+    "size at a tile's edge": lambda p: any(size in EDGES for size in _sizes(p)),
+    "size below a tile's edge": lambda p: any(size + 1 in EDGES for size in _sizes(p)),
+    "size above a tile's edge": lambda p: any(size - 1 in EDGES for size in _sizes(p)),
+    "about 64 pixels": lambda p: abs(p.out_height * p.out_width - 64) <= 1,
+    "about 256 pixels": lambda p: abs(p.out_height * p.out_width - 256) <= 1,
+    "about 1024 pixels": lambda p: abs(p.out_height * p.out_width - 1024) <= 1,
 }
 
 
@@ -62,6 +74,10 @@ def exchanged(problem: Problem) -> Problem:
         dilation=problem.dilation[::-1],
         padding=(left, right, top, bottom),
     )
+
+
+def _sizes(problem: Problem) -> tuple[int, ...]:
+    return (problem.batch, problem.height, problem.width, problem.c_in, problem.c_out)
 
 
 def _any_axis(problem: Problem, holds: Callable[[int, int], bool]) -> bool:

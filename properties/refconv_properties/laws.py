@@ -25,18 +25,23 @@ Body = Callable[["Subject", Problem, int], None]
 class Law:
     """A law: its formula, the bugs that it kills, and what it needs of an implementation.
 
-    needs: all of these operators; any_of: at least one of these. reference: whether it compares with refconv's own
-    formulas; a law that does not also tests those. condition: why it does not apply to an implementation, or None.
+    trust: why a correct implementation cannot break it. seen: bugs of that kind in public trackers, as
+    ``owner/repository#number``. needs: all of these operators; any_of: at least one of these. reference: whether it
+    compares with refconv's own formulas; a law that does not also tests those. condition: why it does not apply to an
+    implementation, or None. problems: the only ones that it is tried on, if it is about those.
     """
 
     name: str
     formula: str
     kills: str
+    trust: str
+    seen: tuple[str, ...]
     body: Body
     needs: tuple[Operator, ...] = ()
     any_of: tuple[Operator, ...] = ()
     reference: bool = False
     condition: Callable[[Subject], str | None] = lambda conv: None
+    problems: tuple[Problem, ...] = ()
 
     def inapplicable(self, conv: Subject) -> str | None:
         """Why the law says nothing about ``conv``, or None if it does."""
@@ -64,15 +69,18 @@ def law(
     formula: str,
     *,
     kills: str,
+    trust: str,
+    seen: tuple[str, ...],
     needs: tuple[Operator, ...] = (),
     any_of: tuple[Operator, ...] = (),
     reference: bool = False,
     condition: Callable[[Subject], str | None] = lambda conv: None,
+    problems: tuple[Problem, ...] = (),
 ) -> Callable[[Body], Callable[..., None]]:
     """Makes a pytest test of a law's body; the arguments are those of `Law`."""
 
     def decorate(body: Body) -> Callable[..., None]:
-        made = Law(name, formula, kills, body, needs, any_of, reference, condition)
+        made = Law(name, formula, kills, trust, seen, body, needs, any_of, reference, condition, problems)
         LAWS[name] = made
 
         def test(refconv_subject: Subject, refconv_search: Callable[[Law, Subject], None]) -> None:

@@ -11,21 +11,29 @@ import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
+    from hypothesis.database import ExampleDatabase
+
+    from refconv.problem import Problem
     from refconv_properties.channel import Channel
     from refconv_properties.laws import Law
+    from refconv_properties.replay import Entry
     from refconv_properties.report import Result, Run
-    from refconv_properties.search import Plan
+    from refconv_properties.search import Example, Plan
     from refconv_properties.subject import Subject
 
 OURS = ("im2col", "implicit-gemm")  # implicit-gemm-64 is the same code in a larger tile; name it to test it
 TIME_LIMIT = 10.0
 
+_IMPL: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME|MODULE:OBJ|FILE.py:OBJ"}
+_DEVICE: dict[str, Any] = {"choices": ("auto", "gpu", "simulator"), "default": "auto"}
+
 _seed = pytest.StashKey[int]()
+_replayed = pytest.StashKey["list[Entry]"]()
 _subjects = pytest.StashKey["list[Subject]"]()
 _channel = pytest.StashKey["Channel | None"]()
 
@@ -34,14 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of `refconv check`, as pytest has them."""
     group = parser.getgroup("refconv", "laws of convolution")
     add = group.addoption
-    add(
-        "--impl",
-        action="append",
-        default=[],
-        metavar="NAME|MODULE:OBJ|FILE.py:OBJ",
-        help="the convolution under test; may be repeated (default: refconv's own CUDA kernels)",
-    )
-    add("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
+    add("--conv-impl", **_IMPL, help="what to test, also --impl; may be repeated (default: refconv's CUDA kernels)")
+    add("--conv-device", **_DEVICE, help="where CUDA kernels run, also --device")
     add("--conv-dtype", action="append", default=[], metavar="DTYPE", help="test in this dtype; may be repeated")
     add("--conv-law", action="append", default=[], metavar="NAME", help="test this law; may be repeated")
     add("--conv-problem", action="append", default=[], metavar="PROBLEM", help="test on this problem only")
@@ -50,7 +52,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--conv-seed", type=int, default=None, metavar="N", help="what the search is drawn from (default: at random)")
     add("--conv-time-limit", type=float, default=TIME_LIMIT, metavar="SECONDS", help="for one call of an operator")
     add("--conv-json", default=None, metavar="FILE", help="write a report")
+    add("--conv-coverage", action="store_true", help="print how many examples lay in each geometry cell")
+    add("--conv-replay", default=None, metavar="FILE", help="try the counterexamples of an earlier report again")
+    add(
+        "--conv-database",
+        default=None,
+        metavar="FOLDER|redis://HOST|none",
+        help="where failures are kept from run to run (default: where Hypothesis keeps them)",
+    )
     add("--conv-channel", default=None, help="where `refconv check` listens; for its own use")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> None:
+    """Takes --impl and --device for short, where the suite is run.
+
+    Only there: this plugin is loaded in every project, and one with an option of that name could not register it.
+    """
+    if any("refconv_properties" in argument for argument in args):
+        for name, options in (("impl", _IMPL), ("device", _DEVICE)):
+            if any(argument.split("=")[0] == f"--{name}" for argument in args):
+                parser.getgroup("refconv").addoption(f"--{name}", dest=f"conv_{name}", **options)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -73,15 +95,17 @@ def _refuse_wrong_options(config: pytest.Config) -> None:
     option = config.getoption
     if option("--conv-examples") is not None and option("--conv-examples") < 1:
         raise pytest.UsageError(f"--conv-examples = {option('--conv-examples')} must be at least 1")
-    if option("--conv-problem"):
-        _plan(config)
+    _problems(config)
+    _entries(config)
+    if option("--conv-database"):
+        _database(config)
     if option("--conv-law"):
         from refconv_properties.laws import catalogue
 
         for name in option("--conv-law"):
             if name not in catalogue():
                 raise pytest.UsageError(f"law {name!r} must be one of {', '.join(catalogue())}")
-    if option("--impl"):
+    if option("--conv-impl") or option("--conv-replay"):
         _subjects_under_test(config)
 
 
@@ -100,10 +124,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps the laws that were asked for."""
+    """Keeps the laws that were asked for, or that the replayed examples are of."""
     wanted = config.getoption("--conv-law")
-    if wanted:
-        kept = [item for item in items if (law := _law_of(item)) is None or law.name in wanted]
+    replayed = _entries(config)
+    if wanted or replayed:
+        kept = [
+            item
+            for item in items
+            if (law := _law_of(item)) is None
+            or ((not wanted or law.name in wanted) and (not replayed or _examples(config, law, _subject_of(item))))
+        ]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
     channel = _open_channel(config)
@@ -134,7 +164,7 @@ def refconv_search(request: pytest.FixtureRequest) -> Callable[[Law, Subject], N
     def search(law: Law, conv: Subject) -> None:
         channel = _open_channel(request.config)
         run = Run.of(conv.implementation, str(conv.dtype))
-        searching = Searching(law, conv, _plan(request.config))
+        searching = Searching(law, conv, _plan(request.config, law, conv))
         if channel is not None:
             channel.watch(request.node.nodeid, searching)
         result = Result(run, searching.run())
@@ -143,7 +173,7 @@ def refconv_search(request: pytest.FixtureRequest) -> Callable[[Law, Subject], N
         request.node.user_properties.append(("refconv", result.dumps()))
         if result.outcome.verdict == "broken":
             pytest.fail(counterexample_text(result), pytrace=False)
-        if result.outcome.verdict == "skipped":
+        if result.outcome.verdict in ("skipped", "vacuous"):
             pytest.skip(result.outcome.reason or "")
 
     return search
@@ -166,10 +196,10 @@ def sanitizer() -> Callable[..., None]:
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     """What is under test, if anything was asked to be."""
-    if not config.getoption("--impl"):
+    if not config.getoption("--conv-impl"):
         return None
-    what = ", ".join(config.getoption("--impl"))
-    return f"refconv: {what} on device {config.getoption('--device')}, seed {config.stash[_seed]}"
+    what = ", ".join(config.getoption("--conv-impl"))
+    return f"refconv: {what} on device {config.getoption('--conv-device')}, seed {config.stash[_seed]}"
 
 
 class _Reporter:
@@ -195,7 +225,9 @@ class _Reporter:
 
         width = max(shutil.get_terminal_size().columns, 80)
         terminalreporter.section("laws of convolution")
-        terminalreporter.write_line(rendered(self._results, width=width, colour=terminalreporter.hasmarkup))
+        coverage = self._config.getoption("--conv-coverage")
+        text = rendered(self._results, width=width, colour=terminalreporter.hasmarkup, coverage=coverage)
+        terminalreporter.write_line(text)
         terminalreporter.write_line(f"seed {self._config.stash[_seed]} (--conv-seed)")
 
     def pytest_sessionfinish(self) -> None:
@@ -219,8 +251,9 @@ def _subjects_under_test(config: pytest.Config) -> list[Subject]:
 
     subjects = []
     try:
-        for spec in config.getoption("--impl") or OURS:
-            implementation = load(spec, config.getoption("--device"))
+        earlier = list(dict.fromkeys(entry.spec for entry in _entries(config)))
+        for spec in config.getoption("--conv-impl") or earlier or OURS:
+            implementation = load(spec, config.getoption("--conv-device"))
             wanted = config.getoption("--conv-dtype") or implementation.dtypes
             for dtype in wanted:
                 if dtype not in implementation.dtypes:
@@ -228,27 +261,77 @@ def _subjects_under_test(config: pytest.Config) -> list[Subject]:
                     raise ImplementationError(f"{spec} is for dtypes {offered}, not for {dtype}")
                 subjects.append(Subject(implementation, np.dtype(dtype), config.getoption("--conv-time-limit")))
     except ImplementationError as error:
-        channel = _open_channel(config)
-        if channel is not None:
-            channel.error(str(error))
-        raise pytest.UsageError(str(error)) from error
+        _refuse(config, str(error))
     config.stash[_subjects] = subjects
     return subjects
 
 
-def _plan(config: pytest.Config) -> Plan:
-    from refconv.problem import Problem
+def _plan(config: pytest.Config, law: Law, conv: Subject) -> Plan:
     from refconv_properties.search import PROFILES, Plan
 
+    examples = config.getoption("--conv-examples") or PROFILES[config.getoption("--conv-profile")]
+    return Plan(examples, config.stash[_seed], _examples(config, law, conv), _database(config))
+
+
+def _examples(config: pytest.Config, law: Law, conv: Subject) -> list[Example]:
+    """The only ones to try: the problems that were asked for, or the earlier counterexamples."""
+    seed = config.stash[_seed] if config.getoption("--conv-seed") is not None else 0
+    asked: list[Example] = [(problem, seed) for problem in _problems(config)]
+    any_implementation = bool(config.getoption("--conv-impl"))
+    return asked + [
+        entry.example
+        for entry in _entries(config)
+        if (entry.law, entry.dtype) == (law.name, str(conv.dtype))
+        and (any_implementation or entry.spec == conv.implementation.spec)
+    ]
+
+
+def _problems(config: pytest.Config) -> list[Problem]:
+    if not config.getoption("--conv-problem"):
+        return []
+    from refconv.problem import Problem
+
     try:
-        problems = tuple(Problem.parse(text) for text in config.getoption("--conv-problem"))
+        return [Problem.parse(text) for text in config.getoption("--conv-problem")]
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
-    examples = config.getoption("--conv-examples") or PROFILES[config.getoption("--conv-profile")]
-    seed = config.stash[_seed]
-    if problems and config.getoption("--conv-seed") is None:
-        seed = 0
-    return Plan(examples, seed, problems)
+
+
+def _entries(config: pytest.Config) -> list[Entry]:
+    """The counterexamples to replay."""
+    if _replayed not in config.stash:
+        file = config.getoption("--conv-replay")
+        config.stash[_replayed] = []
+        if file is not None:
+            from refconv_properties.replay import CannotReplay, read
+
+            try:
+                config.stash[_replayed] = read(Path(file))
+            except CannotReplay as error:
+                _refuse(config, str(error))
+    return config.stash[_replayed]
+
+
+def _database(config: pytest.Config) -> ExampleDatabase | None:
+    """Where failures are kept; asked when a law runs, for the default is Hypothesis's."""
+    where = config.getoption("--conv-database")
+    if where is None:
+        from hypothesis import settings
+
+        return settings().database
+    from refconv_properties.database import NoDatabase, opened
+
+    try:
+        return opened(where)
+    except NoDatabase as error:
+        _refuse(config, str(error))
+
+
+def _refuse(config: pytest.Config, message: str) -> NoReturn:
+    channel = _open_channel(config)
+    if channel is not None:
+        channel.error(message)
+    raise pytest.UsageError(message)
 
 
 def _open_channel(config: pytest.Config) -> Channel | None:
@@ -267,8 +350,13 @@ def _law_of(item: pytest.Item) -> Law | None:
     return getattr(getattr(item, "function", None), "law", None)
 
 
+def _subject_of(item: pytest.Item) -> Subject:
+    subject: Subject = item.callspec.params["refconv_subject"]  # type: ignore[attr-defined]
+    return subject
+
+
 def _run_of(item: pytest.Item) -> Run:
     from refconv_properties.report import Run
 
-    subject = item.callspec.params["refconv_subject"]  # type: ignore[attr-defined]
+    subject = _subject_of(item)
     return Run.of(subject.implementation, str(subject.dtype))

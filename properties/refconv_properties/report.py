@@ -16,9 +16,10 @@ from rich.text import Text
 import refconv
 from refconv.implementation import Implementation
 from refconv.problem import Problem
+from refconv_properties.geometry import CELLS
 from refconv_properties.search import Counterexample, Outcome
 
-STYLES = {"held": "green", "broken": "bold red", "skipped": "dim", "not offered": "yellow"}
+STYLES = {"held": "green", "broken": "bold red", "skipped": "dim", "vacuous": "yellow", "not offered": "yellow"}
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,14 @@ def as_json(results: Iterable[Result], *, seed: int) -> dict[str, Any]:
             "device": run.device,
             "dtype": run.dtype,
             "verdict": verdict(outcomes),
+            "vacuous": sum(outcome.verdict == "vacuous" for outcome in outcomes),
+            "coverage": coverage_of(outcomes),
             "laws": [
                 {
                     "law": outcome.law,
                     "verdict": outcome.verdict,
                     "examples": outcome.examples,
+                    "rejected": outcome.rejected,
                     "seconds": round(outcome.seconds, 3),
                     "reason": outcome.reason,
                     "counterexample": asdict(outcome.counterexample) if outcome.counterexample else None,
@@ -102,19 +106,30 @@ def as_json(results: Iterable[Result], *, seed: int) -> dict[str, Any]:
     return {"version": refconv.__version__, "seed": seed, "runs": runs}
 
 
-def rendered(results: list[Result], *, width: int, colour: bool) -> str:
-    """The report as text: the counterexamples, then the table, then one line to remember."""
+def coverage_of(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """How many examples of a run lay in each geometry cell, also in none."""
+    counts = dict.fromkeys(CELLS, 0)
+    for outcome in outcomes:
+        for cell, count in outcome.cells.items():
+            counts[cell] += count
+    return counts
+
+
+def rendered(results: list[Result], *, width: int, colour: bool, coverage: bool = False) -> str:
+    """The report as text: the counterexamples, then the table, then one line to remember.
+
+    coverage: with a table of the geometry cells.
+    """
     page = io.StringIO()  # not `Console.capture`, which flushes standard output, and its disk may be full
     console = Console(
         file=page, width=width, force_terminal=colour, no_color=not colour, highlight=False, legacy_windows=False
     )
-    console.print(Group(*_parts(results)), soft_wrap=False)
+    parts: list[RenderableType] = [*_counterexamples(results)]
+    if coverage:
+        parts += [_coverage(results), Text()]
+    console.print(Group(*parts, _table(results), _summary(results)), soft_wrap=False)
     text = page.getvalue()
     return text if colour else "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
-
-
-def _parts(results: list[Result]) -> list[RenderableType]:
-    return [*_counterexamples(results), _table(results), _summary(results)]
 
 
 def counterexample_text(result: Result) -> str:
@@ -123,7 +138,8 @@ def counterexample_text(result: Result) -> str:
     assert found is not None
     lines = [f"{result.run}: {result.outcome.law} is broken", f"  on {found.problem}, seed {found.seed}"]
     lines += [f"  {sentence}" for sentence in found.explanation]
-    return "\n".join([*lines, f"  again: {found.command}"])
+    lines += [f"  again: {found.command}", f"  as an example: {found.example}"]
+    return "\n".join(lines)
 
 
 def _counterexamples(results: list[Result]) -> list[Text]:
@@ -138,7 +154,7 @@ def _counterexamples(results: list[Result]) -> list[Text]:
         for result in broken[1:]:
             found = result.outcome.counterexample
             assert found is not None
-            line = f"{result.outcome.law}: {'; '.join(found.explanation)}"
+            line = f"{result.outcome.law}: {found.explanation[0]}"
             texts.append(Text(line, style=STYLES["broken"]).append(f"\n  again: {found.command}", "default"))
         if broken:
             texts.append(Text())
@@ -171,6 +187,20 @@ def _table(results: list[Result]) -> Table:
     return table
 
 
+def _coverage(results: list[Result]) -> Table:
+    """One row a geometry cell, one column a run."""
+    runs = by_run(results)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("examples in geometry cell")
+    for run in runs:
+        table.add_column(Text(f"{run.implementation}\n{run.device}\n{run.dtype}"), justify="right")
+    counts = [coverage_of(outcomes) for outcomes in runs.values()]
+    for cell in CELLS:
+        row = [count[cell] for count in counts]
+        table.add_row(cell, *(Text(str(number), style="" if number else STYLES["vacuous"]) for number in row))
+    return table
+
+
 def _cell(outcome: Outcome) -> Text:
     """``held 212``: the verdict and the number of examples."""
     text = Text(outcome.verdict, style=STYLES[outcome.verdict])
@@ -185,7 +215,7 @@ def _summary(results: list[Result]) -> Text:
     for outcomes in runs.values():
         counts[verdict(outcomes)] += 1
     examples = sum(result.outcome.examples for result in results)
-    laws = sum(result.outcome.verdict != "skipped" for result in results)
+    laws = sum(result.outcome.verdict in ("held", "broken") for result in results)
     text = Text("\n")
     if counts["broken"]:
         broken = [result for result in results if result.outcome.verdict == "broken"]
@@ -195,12 +225,13 @@ def _summary(results: list[Result]) -> Text:
     else:
         text.append("nothing was tested", style=STYLES["not offered"])
     text.append(f", in {len(runs)} run{'s' if len(runs) != 1 else ''} and {examples} examples")
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[tuple[str, str], list[str]] = {}
     for result in results:
-        if result.outcome.verdict == "skipped" and result.outcome.reason:
-            laws_of = reasons.setdefault(f"{result.run.implementation}: {result.outcome.reason}", [])
+        if result.outcome.verdict in ("skipped", "vacuous") and result.outcome.reason:
+            why = f"{result.outcome.verdict}, {result.run.implementation}: {result.outcome.reason}"
+            laws_of = reasons.setdefault((result.outcome.verdict, why), [])
             if result.outcome.law not in laws_of:
                 laws_of.append(result.outcome.law)
-    for reason, names in reasons.items():
-        text.append(f"\nskipped, {reason}: {', '.join(names)}", style="dim")
+    for (verdict_, why), names in reasons.items():
+        text.append(f"\n{why}: {', '.join(names)}", style=STYLES[verdict_])
     return text

@@ -13,22 +13,28 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import seed as seeded
+from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, Unsatisfiable
 
+from refconv import exact, explain
 from refconv.problem import Problem
 from refconv_cuda.simulator import schedule
 from refconv_properties import strategies
 from refconv_properties.broken import LawBroken, NotApplicable, TimeLimitExceeded
 from refconv_properties.cases import CASES
+from refconv_properties.geometry import cells
 from refconv_properties.laws import Law
-from refconv_properties.subject import Subject
+from refconv_properties.subject import OPERANDS, Subject
 
-Verdict = Literal["held", "broken", "skipped"]
+Verdict = Literal["held", "broken", "skipped", "vacuous"]
 
+MOST_EXPLAINED = 2**16  # products: what is drawn is smaller, and what a user names may be a whole layer
+NEARLY_NONE = 20  # a law tried on fewer than one example in so many has shown nothing
 PROFILES = {"quick": 200, "ci": 1000, "thorough": 10_000}
 
 
@@ -41,27 +47,47 @@ class Counterexample:
     command: str
     explanation: list[str]
 
+    @property
+    def example(self) -> str:
+        """For a Hypothesis test of one's own, over `strategies.problems` and `strategies.seeds`."""
+        return f"@example(problem=Problem.parse({self.problem!r}), seed={self.seed})"
+
 
 @dataclass
 class Outcome:
-    """What became of a law. examples: those on which it was tried in full; reason: why it was skipped."""
+    """What became of a law: held, broken, skipped, or vacuous, which is held in name only.
+
+    examples: those on which it was tried in full; rejected: those about which it says nothing, or which the
+    implementation does not support. reason: why it was skipped or is vacuous. cells: how many examples lay in each
+    geometry cell.
+    """
 
     law: str
     verdict: Verdict
     examples: int = 0
+    rejected: int = 0
     seconds: float = 0.0
     reason: str | None = None
     counterexample: Counterexample | None = None
     unsupported: dict[str, int] = field(default_factory=dict)
+    cells: dict[str, int] = field(default_factory=dict)
+
+
+Example = tuple[Problem, int]
+"""A problem, and the seed of its operands."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to search. problems: only these, with ``seed`` as the operands' seed; none: ``examples`` drawn ones."""
+    """How to search. explicit: only these examples; none: ``examples`` drawn ones, from ``seed``.
+
+    database: where failures are kept from run to run; with one, a search begins with what it found before.
+    """
 
     examples: int = PROFILES["quick"]
     seed: int = 0
-    problems: Sequence[Problem] = ()
+    explicit: Sequence[Example] = ()
+    database: ExampleDatabase | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +119,9 @@ class Searching:
         self.plan = plan
         self.on_example = on_example
         self.examples = 0
+        self._rejected = 0
+        self._why_rejected = ""
+        self._cells: Counter[str] = Counter()
         self._first: Failure | None = None
         self._last: Failure | None = None
 
@@ -103,17 +132,20 @@ class Searching:
             return Outcome(self.law.name, "skipped", reason=reason)
         started = time.perf_counter()
         self.conv.unsupported.clear()
+        self.conv.telling = 0
         outcome = self._outcome()
-        outcome.examples = self.examples
+        outcome.examples, outcome.rejected = self.examples, self._rejected
+        outcome.cells = dict(self._cells)
         outcome.seconds = time.perf_counter() - started
         outcome.unsupported = dict(self.conv.unsupported)
         return outcome
 
     def _outcome(self) -> Outcome:
         named = self._named_failure()
-        if named is not None and (self.plan.problems or isinstance(named.failure, TimeLimitExceeded)):
+        searches = not (self.plan.explicit or self.law.problems)
+        if named is not None and (not searches or isinstance(named.failure, TimeLimitExceeded)):
             return self._broken(named)
-        if not self.plan.problems:
+        if searches:
             found = self._search()
             if found is not None:
                 return self._broken(found)
@@ -121,12 +153,13 @@ class Searching:
             return self._broken(named)
         if self.examples == 0:
             return Outcome(self.law.name, "skipped", reason=self._why_nothing())
-        return Outcome(self.law.name, "held")
+        vacuous = self._why_vacuous()
+        return Outcome(self.law.name, "vacuous" if vacuous else "held", reason=vacuous)
 
     def _named_failure(self) -> Failure | None:
-        """The first failure on the plan's problems, or on the named cases that ride along."""
-        for problem in self.plan.problems or CASES.values():
-            seed = self.plan.seed if self.plan.problems else zlib.crc32(str(problem).encode()) % 256
+        """The first failure on the plan's examples, or on the law's, or on the named cases that ride along."""
+        riding = [(p, zlib.crc32(str(p).encode()) % 256) for p in self.law.problems or CASES.values()]
+        for problem, seed in self.plan.explicit or riding:
             try:
                 self._try(problem, seed)
             except (LawBroken, TimeLimitExceeded) as failure:
@@ -150,7 +183,7 @@ class Searching:
         return None
 
     def _hypothesis(self) -> Any:
-        """The Hypothesis test of this law. Its name keys the drawn examples: each law searches problems of its own."""
+        """The Hypothesis test of this law. Its name is the key of its failures in the database."""
 
         def search(problem: Problem, seed: int) -> None:
             failure = None
@@ -177,9 +210,9 @@ class Searching:
         test = seeded(zlib.crc32(f"{self.plan.seed} {label}".encode()))(test)
         return settings(
             max_examples=self.plan.examples,
-            database=None,  # a search depends on its seed, and on nothing else
+            database=self.plan.database,
             # Without `explain`, which would try hundreds of larger examples after the smallest.
-            phases=(Phase.generate, Phase.shrink),
+            phases=(Phase.reuse, Phase.generate, Phase.shrink),
             deadline=None,
             print_blob=False,
             report_multiple_bugs=False,
@@ -188,23 +221,57 @@ class Searching:
 
     def _try(self, problem: Problem, seed: int) -> None:
         self.on_example(problem, seed)
-        with schedule.scheduled(schedule.Schedule.from_seed(seed)):
-            self.law.body(self.conv, problem, seed)
+        try:
+            with schedule.scheduled(schedule.Schedule.from_seed(seed)):
+                self.law.body(self.conv, problem, seed)
+        except NotApplicable as because:
+            self._rejected += 1
+            self._why_rejected = str(because) or self._why_rejected
+            raise
         self.examples += 1
+        self._cells.update(cells(problem))
 
     def _broken(self, found: Failure) -> Outcome:
         sentences = [str(found.failure)]
         if isinstance(found.failure, TimeLimitExceeded):
             sentences.append("not shrunk, because every try would take as long")
-        if not found.again:
+        elif not found.again:
             sentences.append("but not at every try: the same call gives different results at different times")
+        else:
+            sentences += self._explained(found)
         return broken_outcome(self.law.name, self.conv, found.problem, found.seed, sentences)
+
+    def _explained(self, found: Failure) -> list[str]:
+        """Which terms of the index sum are wrong on the failure's operands, if any are."""
+        if found.problem.multiplications > MOST_EXPLAINED:
+            return []
+        call = partial(self.conv.call, any_shape=True)
+        try:
+            for operator in self.conv.operators:
+                o = exact.operands(found.problem, found.seed, self.conv.dtype, operators=(operator,))
+                first, second = (getattr(o, name) for name in OPERANDS[operator])
+                result = call(operator, first, second, found.problem)
+                told = explain.sentences(call, found.problem, operator, first, second, result)
+                if told:
+                    return told
+        except (Exception, TimeLimitExceeded):
+            # What is wrong is known; this would only have said it better, and the implementation may do anything.
+            return []
+        return []
 
     def _why_nothing(self) -> str:
         if self.conv.unsupported:
             reason, _ = Counter(self.conv.unsupported).most_common(1)[0]
             return f"supports none of the problems tried: {reason}"
-        return "says nothing about any of the problems tried"
+        return self._why_rejected or "says nothing about any of the problems tried"
+
+    def _why_vacuous(self) -> str | None:
+        """Why a law that held has shown nothing, or None if it has shown something."""
+        tried = self.examples + self._rejected
+        if self.examples * NEARLY_NONE < tried:
+            why = f": {Counter(self.conv.unsupported).most_common(1)[0][0]}" if self.conv.unsupported else ""
+            return f"could be tried on only {self.examples} of {tried} problems{why}"
+        return None if self.conv.telling else "every result was zero"
 
 
 def broken_outcome(law: str, conv: Subject, problem: Problem, seed: int, sentences: list[str]) -> Outcome:

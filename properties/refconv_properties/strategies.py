@@ -33,6 +33,7 @@ def problems(
     max_channels: int = 6,
     max_extra: int = 7,
     max_multiplications: int = 4096,
+    edges: bool = True,
 ) -> Problem:
     """A strategy for valid problems, made where convolutions break: small, ragged, and different on each axis.
 
@@ -42,6 +43,8 @@ def problems(
     - ``max_extra``: how many rows and columns the input may have beyond the smallest that the kernel fits into.
     - ``max_multiplications``: no problem needs more products than this (one output, one channel and the drawn
       kernel are always allowed); it keeps the literal sum at about a millisecond.
+    - ``edges``: at times one size goes beyond these limits, to the edge of a tile (4, 8, 16, 32, 64), one less or one
+      more: channels, images, height, width; or the output's pixels, to a product of 64, 256 or 1024.
 
     Each padding side goes past the kernel's size at times. Examples shrink towards ``b1h1w1i1o1k1``: each number
     towards 1, padding towards 0, all axes independently; batch 0 counts as less simple than any other.
@@ -61,21 +64,33 @@ def problems(
     if max_extra < 0:
         raise ValueError(f"max_extra = {max_extra} must not be negative")
 
+    def whole(name: str, least: int, most: int) -> int:
+        return draw(_named(name, least, most))[1]
+
     # Always the same draws with the same bounds, whatever was drawn before: then every number shrinks on its own.
-    stride = Pair(draw(_whole(1, max_stride)), draw(_whole(1, max_stride)))
-    dilation = Pair(draw(_whole(1, max_dilation)), draw(_whole(1, max_dilation)))
-    groups, c_in, c_out = draw(_whole(1, max_groups)), draw(_whole(1, max_channels)), draw(_whole(1, max_channels))
+    stride = Pair(whole("stride down", 1, max_stride), whole("stride across", 1, max_stride))
+    dilation = Pair(whole("dilation down", 1, max_dilation), whole("dilation across", 1, max_dilation))
+    groups = whole("groups", 1, max_groups)
+    c_in, c_out = whole("input channels", 1, max_channels), whole("output channels", 1, max_channels)
     batches = tuple(range(1, max_batch + 1))
     batch = draw(_sampled((*batches, *batches, *batches, *batches, 0)))  # 0 seldom, and last
     # Axis by axis: the shrinker lowers one number and raises another only where they are drawn near one another, and
     # a smaller kernel or padding must often be made up for by a larger input.
     sides = draw(_SIDES)
-    tap, side, more = _whole(1, max_kernel), _whole(0, max_kernel + 1), _whole(0, max_extra)
     (a_h, top, bottom, extra_h), (a_w, left, right, extra_w) = (
-        (draw(tap), draw(side), draw(side), draw(more)) for _ in range(2)
+        (
+            whole(f"{axis} kernel", 1, max_kernel),
+            whole(f"{axis} padding before", 0, max_kernel + 1),
+            whole(f"{axis} padding after", 0, max_kernel + 1),
+            whole(f"{axis} extra", 0, max_extra),
+        )
+        for axis in ("vertical", "horizontal")
     )
     kernel, extra = Pair(a_h, a_w), Pair(extra_h, extra_w)
     padding = _padding(sides, [top, bottom, left, right], kernel)
+
+    at_edge, steps = ("nothing", 0) if not edges else (draw(_sampled(_PLACES)), whole("edge", 0, len(_AREAS) - 1))
+    length, area = _LENGTHS[steps % len(_LENGTHS)], _AREAS[steps]
 
     # Dilation means nothing to a single tap, and the input is as large as the kernel needs, and a little more.
     dilation = Pair(*(d if a > 1 else 1 for d, a in zip(dilation, kernel, strict=True)))
@@ -91,16 +106,21 @@ def problems(
         padding=padding,
         dilation=dilation,
     )
-    one = _enlarged(one, extra, max_multiplications)
-    # What the geometry leaves of the budget is spent on groups, channels and images, in this order.
+    if at_edge in _COUNTS:
+        length = min(length, max(1, max_multiplications // one.multiplications))
+        one = _enlarged(one, extra, max_multiplications // length)
+    else:
+        one = _at_edge(one, at_edge, length, area, max_multiplications) or _enlarged(one, extra, max_multiplications)
+    # What the geometry leaves of the budget is spent on the size at an edge, groups, channels and images in this order.
     left = max(1, max_multiplications // one.multiplications)
-    groups = min(groups, left)
-    left //= groups
-    c_in = min(c_in, left)
-    left //= c_in
-    c_out = min(c_out, left)
-    left //= c_out
-    return one.replace(batch=min(batch, left), c_in=c_in * groups, c_out=c_out * groups, groups=groups)
+    counts = {"groups": groups, "c_in": c_in, "c_out": c_out, "batch": batch}
+    if at_edge in _COUNTS:
+        counts = {at_edge: length} | counts | {at_edge: length}
+    for name, count in counts.items():
+        counts[name] = min(count, left)
+        left //= max(1, counts[name])
+    groups, c_in, c_out = counts["groups"], counts["c_in"], counts["c_out"]
+    return one.replace(batch=counts["batch"], c_in=c_in * groups, c_out=c_out * groups, groups=groups)
 
 
 def seeds() -> st.SearchStrategy[int]:
@@ -116,7 +136,7 @@ def schedules(draw: st.DrawFn) -> Schedule:
     a failure that depends on the schedule is reported with the least perturbed one that shows it.
     """
     order = draw(_sampled(ORDERS))
-    seed = draw(_whole(0, SEEDS - 1))
+    seed = draw(seeds())
     fence = draw(_sampled(("after", "before")))
     return Schedule(order, seed if order in SEEDED else 0, fence)
 
@@ -148,9 +168,60 @@ def operands(
 
 
 # A strategy costs more to make than to draw from, and the same few are drawn from all the time.
-_whole = functools.cache(st.integers)
 _sampled = functools.cache(st.sampled_from)
-_SIDES = _sampled((0, 2, 4))
+
+
+@functools.cache
+def _named(name: str, least: int, most: int) -> st.SearchStrategy[tuple[str, int]]:
+    """Whole numbers, each with a name that it alone has.
+
+    Hypothesis follows each example with up to six mutants, in which one drawn part is replaced by another of the same
+    strategy: of 1,000 examples only 170 would be drawn afresh. Where no two draws share a strategy there are none.
+    """
+    return st.sampled_from([(name, number) for number in range(least, most + 1)])
+
+
+_SIDES = _sampled(("none", "usual", "equal", "four"))
+
+
+# What goes to an edge, half of the time nothing, and how far. The first few lengths and areas are no edges, but what an
+# edge shrinks to.
+_COUNTS = ("c_in", "c_out", "batch")
+_PLACES = ("nothing", "nothing", "nothing", "nothing", "nothing", *_COUNTS, "height", "width", "output")
+_LENGTHS = (1, 2, *sorted({edge + off for edge in (4, 8, 16, 32, 64) for off in (-1, 0, 1)}))
+_PRODUCTS = (1, 2, 4, *(product + off for product in (64, 256, 1024) for off in (-1, 0, 1)))
+_AREAS = tuple(
+    (rows, product // rows)
+    for product in _PRODUCTS
+    for rows in range(1, product + 1)
+    if product % rows == 0 and (rows in (1, product) or 1 / 8 <= rows * rows / product <= 8)
+)
+
+
+def _at_edge(
+    problem: Problem, name: str, length: int, area: tuple[int, int], max_multiplications: int
+) -> Problem | None:
+    """The problem with so many rows or columns, or so large an output; None if the budget is too small for it."""
+    if name in ("height", "width"):
+        larger = problem.replace(**{name: max(length, getattr(problem, name))})
+        return larger if larger.multiplications <= max_multiplications else None
+    if name == "output":
+        for one in (problem, problem.replace(kernel=1, dilation=1, padding=0)):
+            larger = _with_output(one, area)
+            if larger.multiplications <= max_multiplications:
+                return larger
+    return None
+
+
+def _with_output(problem: Problem, area: tuple[int, int]) -> Problem:
+    top, bottom, left, right = problem.padding
+    height, width = (
+        max(1, (out - 1) * stride + extent - pads)
+        for out, stride, extent, pads in zip(
+            area, problem.stride, problem.kernel_extent, (top + bottom, left + right), strict=True
+        )
+    )
+    return problem.replace(height=height, width=width)
 
 
 def _enlarged(problem: Problem, extra: Pair, max_multiplications: int) -> Problem:
@@ -163,12 +234,14 @@ def _enlarged(problem: Problem, extra: Pair, max_multiplications: int) -> Proble
     return problem.replace(height=extent.height, width=extent.width, padding=0)
 
 
-def _padding(sides: int, drawn: list[int], kernel: Pair) -> Padding:
-    """None, the same on opposite sides, or four of its own, each up to one more than the kernel's size."""
+def _padding(sides: str, drawn: list[int], kernel: Pair) -> Padding:
+    """None; the same on opposite sides and smaller than the kernel, as is usual; or up to one more than its size."""
     top, bottom, left, right = drawn
-    if sides == 0:
+    if sides == "none":
         return Padding(0, 0, 0, 0)
-    if sides == 2:
+    if sides == "usual":
+        top, left = top % kernel.height, left % kernel.width
+    if sides != "four":
         bottom, right = top, left
     vertical, horizontal = kernel.height + 1, kernel.width + 1
     return Padding(min(top, vertical), min(bottom, vertical), min(left, horizontal), min(right, horizontal))

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 import refconv
+from refconv import exact
 from refconv.implementation import Implementation
 from refconv.problem import Operator, Problem
 from refconv_properties.broken import LawBroken, TimeLimitExceeded, element, number, only_if
@@ -34,12 +35,20 @@ OPERANDS: dict[Operator, tuple[str, str]] = {
 }
 
 
+class Refused(Exception):
+    """The implementation raised an error that may stand for a refusal; the message is its own."""
+
+
+REFUSALS = (TypeError, ValueError, OverflowError, MemoryError, RuntimeError)  # among them NotImplementedError
+
+
 @dataclass
 class Subject:
     """An `Implementation` in one dtype. Its three operators are called as the contract says.
 
     time_limit: seconds for one call. on_call: told of each call (an operator, or ``supports``) before it happens, and
-    None after it, so that a process that dies or hangs in it can be explained.
+    None after it, so that a process that dies or hangs in it can be explained. unsupported: how many examples each
+    reason of the implementation's ``supports`` has cost; telling: how many results held anything but zeros.
     """
 
     implementation: Implementation
@@ -47,6 +56,7 @@ class Subject:
     time_limit: float = 10.0
     on_call: Callable[[str | None], None] = lambda what: None
     unsupported: dict[str, int] = field(default_factory=dict)
+    telling: int = 0
 
     @property
     def operators(self) -> tuple[Operator, ...]:
@@ -58,8 +68,11 @@ class Subject:
         return operator in self.operators
 
     def one_of(self, seed: int) -> Operator:
-        """One of the offered operators, by the seed: for laws that would be slow on all."""
-        return self.operators[seed % len(self.operators)]
+        """One of the offered operators, by the seed: for laws that would be slow on all.
+
+        Not by its last digits, which choose the operands' pattern (`refconv.exact.PATTERNS`).
+        """
+        return self.operators[seed // len(exact.PATTERNS) % len(self.operators)]
 
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:
         """Y, shape ``problem.y_shape``."""
@@ -82,22 +95,26 @@ class Subject:
         *,
         any_shape: bool = False,
         copy: bool = True,
+        may_refuse: bool = False,
     ) -> Array:
         """One call of one operator, on operands in the contract's order.
 
         any_shape: leave the result's shape for the law to judge. copy: hand over contiguous copies; False hands over
-        the very arrays. Rejects the example where the implementation says that it does not support the problem.
+        the very arrays. may_refuse: let one of `REFUSALS` pass as `Refused`. Rejects the example where the
+        implementation says that it does not support the problem.
         """
         self._only_if_supported(problem)
         pristine = tuple(np.array(array, order="C") for array in (first, second))
         handed = tuple(array.copy() for array in pristine) if copy else (first, second)
         function = getattr(self.implementation.target, operator)
-        result = self._guarded(operator, lambda: function(*handed, problem), problem)
+        result = self._guarded(operator, lambda: function(*handed, problem), problem, may_refuse)
         for name, now, before in zip(OPERANDS[operator], handed, pristine, strict=True):
             _assert_untouched(operator, name, now, before)
-        return self._checked(operator, result, problem, any_shape)
+        array = self._checked(operator, result, problem, any_shape)
+        self.telling += bool(array.any())
+        return array
 
-    def _guarded(self, what: str, action: Callable[[], Any], problem: Problem) -> Any:
+    def _guarded(self, what: str, action: Callable[[], Any], problem: Problem, may_refuse: bool = False) -> Any:
         """Does something of the implementation's, bounded in time; whatever it raises breaks the law."""
         self.on_call(what)
         try:
@@ -108,6 +125,8 @@ class Subject:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            if may_refuse and isinstance(error, REFUSALS):
+                raise Refused(error) from error
             raise LawBroken(f"{what} raised {_described(error)}{_where(error)}") from error
         finally:
             self.on_call(None)

@@ -17,6 +17,8 @@ from refconv_properties.subject import Subject
     "output-size",
     "(out-1) s + d (a-1) + 1 <= h + pads < out s + d (a-1) + 1; a kernel that does not fit is refused",
     kills="output sizes with the wrong rounding or the other axis's stride; windows beyond the padded input",
+    trust="it is the definition of the number of windows that fit",
+    seen=("pytorch/pytorch#9592", "pytorch/pytorch#187760", "tensorflow/tensorflow#57128", "PKUFlyingPig/CMU10-714#6"),
 )
 def test_output_size(conv: Subject, problem: Problem, seed: int) -> None:
     """The defining inequality, not the formula again; gradients have the shape of what they are gradients by."""
@@ -50,6 +52,14 @@ def test_output_size(conv: Subject, problem: Problem, seed: int) -> None:
     "crop",
     "rows and columns that no window reaches do not matter, and dX is 0 there",
     kills="a dropped or doubled remainder, gradients that are too short, garbage in what nobody wrote",
+    trust="no term of any sum holds such a pixel",
+    seen=(
+        "tracel-ai/burn#4806",
+        "torch/DEPRECEATED-torch7-distro#20",
+        "f-dangel/backpack#30",
+        "ml-explore/mlx#2184",
+        "ooples/AiDotNet.Tensors#994",
+    ),
 )
 def test_crop(conv: Subject, problem: Problem, seed: int) -> None:
     unread = ~_read(problem)
@@ -76,6 +86,8 @@ def test_crop(conv: Subject, problem: Problem, seed: int) -> None:
     "subsample",
     "a convolution with stride s is one with stride 1, then [::s]; gradients likewise, of G with zeros between",
     kills="strides that are ignored, applied twice, or taken from the other axis",
+    trust="the terms of output (j, k) are those of output (j s, k s) at stride 1",
+    seen=("pytorch/pytorch#55381", "CharlesShang/DCNv2#75", "mlpack/mlpack#3146"),
 )
 def test_subsample(conv: Subject, problem: Problem, seed: int) -> None:
     s_h, s_w = problem.stride
@@ -100,6 +112,13 @@ def test_subsample(conv: Subject, problem: Problem, seed: int) -> None:
     "explicit-pad",
     "the padding argument equals an input that is padded with zeros",
     kills="paddings mixed up between sides or axes, or that read the next row instead of zero",
+    trust="a term outside X is zero, and so is one that meets a zero",
+    seen=(
+        "uxlfoundation/oneDNN#5080",
+        "uxlfoundation/oneDNN#3981",
+        "tensorflow/tensorflow#14601",
+        "ml-explore/mlx#2038",
+    ),
 )
 def test_explicit_pad(conv: Subject, problem: Problem, seed: int) -> None:
     only_if(any(problem.padding))
@@ -122,6 +141,8 @@ def test_explicit_pad(conv: Subject, problem: Problem, seed: int) -> None:
     "transpose",
     "exchanging height and width in all arguments exchanges them in the result",
     kills="height where width was due, and the other way round",
+    trust="the formula is symmetric in its two axes",
+    seen=("renmengye/np-conv2d#2", "jdermody/brightwire#22", "apache/mxnet#6986", "nntrainer/nntrainer#1570"),
 )
 def test_transpose(conv: Subject, problem: Problem, seed: int) -> None:
     turned = exchanged(problem)
@@ -136,6 +157,34 @@ def test_transpose(conv: Subject, problem: Problem, seed: int) -> None:
     if conv.offers("grad_weight"):
         expected = conv.grad_weight(_turned(o.gy), _turned(o.x), turned).swapaxes(0, 1)
         equal(conv.grad_weight(o.gy, o.x, problem), expected, "dW", source)
+
+
+@law(
+    "translation",
+    "X moved by a stride moves Y by a pixel; G moved by a pixel moves dX by a stride; both together leave dW",
+    kills="pixels that are treated differently by where they lie: at a tile's, an image's or a vector's edge",
+    trust="the canvas is so large that nothing leaves it, and the terms are the same, one place further on",
+    seen=("Tencent/ncnn#1283", "uxlfoundation/oneDNN#5080", "tensorflow/tensorflow#16798"),
+)
+def test_translation(conv: Subject, problem: Problem, seed: int) -> None:
+    """The image stands at the upper left, then at the lower right, of a canvas one stride larger; G likewise."""
+    s_h, s_w = problem.stride
+    canvas = problem.replace(height=problem.height + s_h, width=problem.width + s_w)
+    o = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
+    before, after = np.zeros((2, *canvas.x_shape), conv.dtype)
+    before[:, :-s_h, :-s_w] = after[:, s_h:, s_w:] = o.x
+    gy_before, gy_after = np.zeros((2, *canvas.y_shape), conv.dtype)
+    gy_before[:, :-1, :-1] = gy_after[:, 1:, 1:] = o.gy
+    if conv.offers("forward"):
+        y = conv.forward(before, o.w, canvas)
+        equal(conv.forward(after, o.w, canvas)[:, 1:, 1:], y[:, :-1, :-1], "Y[:,1:,1:] of X moved", "Y of X as it was")
+    if conv.offers("grad_input"):
+        gx = conv.grad_input(gy_before, o.w, canvas)
+        moved = conv.grad_input(gy_after, o.w, canvas)
+        equal(moved[:, s_h:, s_w:], gx[:, :-s_h, :-s_w], "dX[:,s:,s:] of G moved", "dX of G as it was")
+    if conv.offers("grad_weight"):
+        gw = conv.grad_weight(gy_before, before, canvas)
+        equal(conv.grad_weight(gy_after, after, canvas), gw, "dW of both moved", "dW of both as they were")
 
 
 def _turned(images: Array) -> Array:

@@ -18,16 +18,19 @@ def _is_simulated(conv: Subject) -> str | None:
     "schedule",
     "on the simulator, no order of threads, warps or blocks changes a bit",
     kills="missing barriers, races between threads, sums whose order is left to chance",
+    trust="CUDA leaves the order to the hardware, so a result that depends on it is not one",
+    seen=("uxlfoundation/oneDNN#6035", "soumith/cudnn.torch#274"),
     condition=_is_simulated,
 )
 def test_schedule(conv: Subject, problem: Problem, seed: int) -> None:
+    """One operator an example, by the seed."""
     operands = rounding.operands(problem, seed, conv.dtype)
-    for operator in conv.operators:
-        first, second = (getattr(operands, name) for name in OPERANDS[operator])
-        with schedule.scheduled(schedule.Schedule()):
-            expected = conv.call(operator, first, second, problem)
-        for order in ("reversed", "warps", "random", "preemptive"):
-            other = schedule.Schedule(order, seed if order in schedule.SEEDED else 0)
-            with schedule.scheduled(other), schedule.checked():
-                result = conv.call(operator, first, second, problem)
-            identical(result, expected, RESULTS[operator], f"with {other}")
+    operator = conv.one_of(seed)
+    first, second = (getattr(operands, name) for name in OPERANDS[operator])
+    with schedule.scheduled(schedule.Schedule()):
+        expected = conv.call(operator, first, second, problem)
+    for order in ("reversed", "warps", "random", "preemptive"):
+        other = schedule.Schedule(order, seed if order in schedule.SEEDED else 0)
+        with schedule.scheduled(other), schedule.checked():
+            result = conv.call(operator, first, second, problem)
+        identical(result, expected, RESULTS[operator], f"with {other}")

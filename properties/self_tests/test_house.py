@@ -12,7 +12,7 @@ import pytest
 import refconv
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted(path for path in (ROOT / "refconv").glob("*.py"))
+MODULES = sorted(path for path in (ROOT / "refconv").rglob("*.py"))
 
 
 def newly_imported(*modules):
@@ -39,11 +39,13 @@ def test_cuda_is_no_package():
 
 
 def test_the_formulas_need_numpy_only():
-    names = [f"refconv.{path.stem}" for path in MODULES if path.stem not in ("__init__", "__main__", "cli")]
-    assert "refconv.index_sum" in names
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in MODULES]
+    names = [name for name in names if not name.endswith(("__init__", "__main__", "cli"))]
+    assert {"refconv.index_sum", "refconv.adapters.torch"} <= set(names)
     imported = newly_imported("refconv", *names)
     assert {"refconv", "numpy"} <= imported
     assert imported & {"refconv_cuda", "refconv_properties", "cupy", "hypothesis", "pytest", "rich"} == set()
+    assert imported & {"jax", "keras", "onnx", "onnxruntime", "scipy", "tinygrad", "torch"} == set()
 
 
 def test_the_kernels_are_imported_without_cupy():

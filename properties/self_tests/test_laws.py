@@ -1,9 +1,11 @@
 """The laws: each has a fault aimed at it that it catches, and none has a word against what is right."""
 
 import contextlib
+import re
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import hypothesis
 import numpy as np
@@ -19,6 +21,7 @@ from refconv_cuda.simulator import schedule
 from refconv_properties import search
 from refconv_properties.broken import LawBroken, TimeLimitExceeded
 from refconv_properties.cases import CASES
+from refconv_properties.geometry import CELLS
 from refconv_properties.laws import catalogue
 from refconv_properties.search import Plan, Searching
 from refconv_properties.subject import Subject
@@ -42,7 +45,9 @@ def subject(target, dtype="float32", device="host", **options):
 
 
 def outcome(law, target, *, seed=0, examples=60, problems=(), **options):
-    return Searching(LAWS[law], subject(target, **options), Plan(examples, seed, problems)).run()
+    return Searching(
+        LAWS[law], subject(target, **options), Plan(examples, seed, [(problem, seed) for problem in problems])
+    ).run()
 
 
 def told(found):
@@ -58,6 +63,8 @@ RIGHT = {"windows": windows, "lowering": lowering, "index-sum": index_sum, "tran
 @pytest.mark.parametrize("name", RIGHT)
 @pytest.mark.parametrize("law", LAWS)
 def test_what_is_right_holds(law, name, dtype, monkeypatch):
+    if law == "limits" and name != "windows" and dtype != "float32":
+        pytest.skip("once is enough for what takes so long")
     expected = "skipped" if reason_to_skip(law, name, dtype) else "held"
     seeds, examples = (3, 20) if name == "windows" else (1, 8)
     for seed in range(seeds):
@@ -68,7 +75,7 @@ def test_what_is_right_holds(law, name, dtype, monkeypatch):
 
 def reason_to_skip(law, name, dtype):
     return (
-        law == "schedule"
+        law in ("schedule", "variants")
         or (law == "rounding" and dtype == "int64")
         or (law in ("adjoint", "unit-step") and name == "transposed")
     )
@@ -78,7 +85,7 @@ def test_no_false_alarm_with_twenty_seeds(monkeypatch):
     monkeypatch.setattr(search, "CASES", {})  # they are the same for every seed
     alarms = []
     for seed in range(100, 120):
-        for law in LAWS:
+        for law in sorted(set(LAWS) - {"limits"}):  # whose problems are the same for every seed
             found = outcome(law, windows, seed=seed, examples=6, dtype=("float32", "float64")[seed % 2])
             if found.verdict == "broken":
                 alarms.append((law, seed, found.counterexample))
@@ -279,6 +286,95 @@ class DependsOnTheOrder(Right):
         return windows.forward(x, w, problem) + x.dtype.type(schedule.current().order == "random")
 
 
+class LeaksThroughZeros(Right):
+    """Multiplies what lies outside of the window by zero."""
+
+    def forward(self, x, w, problem):
+        return windows.forward(x, w, problem) + x.dtype.type(0) * x.sum(dtype=x.dtype)
+
+
+class SwallowsNaNs(Right):
+    def forward(self, x, w, problem):
+        return np.nan_to_num(windows.forward(x, w, problem))
+
+
+class ReachesTheNextImage(Right):
+    def grad_input(self, gy, w, problem):
+        gx = windows.grad_input(gy, w, problem)
+        gx[1:, :1, :1] += gx[:-1, -1:, -1:]
+        return gx
+
+
+class MissesTheSecondColumn(Right):
+    def forward(self, x, w, problem):
+        y = windows.forward(x, w, problem)
+        y[:, :, 1:2] = 0
+        return y
+
+
+class AddsTwoChannelsOnly(Right):
+    def forward(self, x, w, problem):
+        w = w.copy()
+        w[:, :, 2:] = 0
+        return windows.forward(x, w, problem)
+
+
+class TakesChannelsInTurn(Right):
+    """Deals the channels out to the groups like cards."""
+
+    def grad_weight(self, gy, x, problem):
+        dealt = x.reshape(*x.shape[:3], -1, problem.groups).swapaxes(3, 4).reshape(x.shape)
+        return windows.grad_weight(gy, dealt, problem)
+
+
+class ReadsMemoryAsItLies(Right):
+    def forward(self, x, w, problem):
+        return windows.forward(x.ravel(order="K").reshape(x.shape), w, problem)
+
+
+class ReturnsItsWorkspace(Right):
+    def __init__(self):
+        self.workspaces = {}
+
+    def grad_input(self, gy, w, problem):
+        workspace = self.workspaces.setdefault((problem, gy.dtype), np.empty(problem.x_shape, gy.dtype))
+        workspace[...] = windows.grad_input(gy, w, problem)
+        return workspace
+
+
+class HasAWrongVariant(Right):
+    def __init__(self):
+        self.variants = {"right": Right(), "reversed": ReversesTaps()}
+
+
+class CountsInSixteenBits(Right):
+    def forward(self, x, w, problem):
+        y = windows.forward(x, w, problem)
+        y.reshape(-1)[2**16 :] = 0
+        return y
+
+
+class RefusesWithoutAReason(Right):
+    def forward(self, x, w, problem):
+        if problem.batch > 65535:
+            raise ValueError
+        return windows.forward(x, w, problem)
+
+
+class SavesTheInput(Right):
+    """The gradient by W takes the input of the last forward pass, whatever it is given."""
+
+    def __init__(self):
+        self.saved = {}
+
+    def forward(self, x, w, problem):
+        self.saved[problem] = x.copy()
+        return windows.forward(x, w, problem)
+
+    def grad_weight(self, gy, x, problem):
+        return windows.grad_weight(gy, self.saved.get(problem, x), problem)
+
+
 def bare(problem):
     return problem.replace(height=problem.padded.height, width=problem.padded.width, padding=0)
 
@@ -316,13 +412,27 @@ AIMED = [
     ("repeat", RemembersTheLastProblem, "after a call with"),
     ("unit-step", RemembersTheKernel, "f(X,W+V) - f(X,W)["),
     ("schedule", DependsOnTheOrder, "with threads and blocks random"),
+    ("locality", LeaksThroughZeros, "but no term of its sum holds that"),
+    ("locality", SwallowsNaNs, "but a term of its sum holds"),
+    ("locality", ReachesTheNextImage, "alone is not 0, but no term of its sum holds it"),
+    ("locality", DropsAChannel, "alone is not 0, but a term of its sum holds it"),
+    ("translation", MissesTheSecondColumn, "but Y of X as it was gives"),
+    ("channels", AddsTwoChannelsOnly, "channels cut at"),
+    ("channels", TakesChannelsInTurn, "each group as a problem of its own gives"),
+    ("taps", ReversesTaps, "but the sum over its taps gives"),
+    ("taps", ForgetsToFlip, "but the sum over its taps gives"),
+    ("views", ReadsMemoryAsItLies, "but contiguous operands instead of x"),
+    ("views", ReturnsItsWorkspace, "dX shares memory with the result of the call before"),
+    ("variants", HasAWrongVariant, "Y of reversed["),
+    ("second-order", SavesTheInput, "but dW(G,V) gives"),
+    ("second-order", AddsABias, "but dX(G,V) gives"),
 ]
 
 
 @pytest.mark.parametrize(("law", "fault", "sentence"), AIMED, ids=lambda value: getattr(value, "__name__", value))
 def test_a_law_catches_what_is_aimed_at_it(law, fault, sentence):
     device = "simulator" if law == "schedule" else "host"
-    found = outcome(law, fault(), device=device)
+    found = outcome(law, fault(), device=device, examples=200)
     assert found.verdict == "broken"
     assert sentence in told(found)
     assert Problem.parse(found.counterexample.problem).multiplications <= 32
@@ -330,12 +440,36 @@ def test_a_law_catches_what_is_aimed_at_it(law, fault, sentence):
     assert outcome(law, Right(), device=device, examples=5, problems=[smallest(found)]).verdict != "broken"
 
 
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (CountsInSixteenBits, "Y[0,65536,0,0] = 0, but the vectorised index sum gives"),
+        (RefusesWithoutAReason, "forward refused b65537h1w1i1o1k1 without a reason"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_limits_are_kept_or_refused_with_a_reason(fault, sentence):
+    found = outcome("limits", fault())
+    assert found.verdict == "broken"
+    assert sentence in told(found)
+
+
+def test_a_refusal_with_a_reason_keeps_the_limits():
+    class Refuses(Right):
+        def forward(self, x, w, problem):
+            if max(x.size, w.size) > 65535:
+                raise ValueError("too large for this kernel")
+            return windows.forward(x, w, problem)
+
+    assert outcome("limits", Refuses()).verdict == "held"
+
+
 def smallest(found):
     return Problem.parse(found.counterexample.problem)
 
 
 def test_every_law_has_a_fault_aimed_at_it():
-    assert set(LAWS) - {law for law, _, _ in AIMED} == set()
+    assert set(LAWS) - {law for law, _, _ in AIMED} == {"limits"}  # which has its own above
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -343,6 +477,9 @@ def test_every_law_says_what_it_is_and_what_it_kills(law):
     assert LAWS[law].name == law
     assert LAWS[law].formula
     assert LAWS[law].kills
+    assert LAWS[law].trust
+    assert LAWS[law].seen
+    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+#\d+", bug) for bug in LAWS[law].seen)
     assert law == law.lower()
     assert " " not in law
 
@@ -360,7 +497,9 @@ def test_a_law_without_a_reference_judges_by_the_implementation_alone(law, monke
         if name in body.__globals__:
             monkeypatch.setitem(body.__globals__, name, Forbidden())
     device = "simulator" if law == "schedule" else "host"
-    assert outcome(law, Right(), device=device, examples=10).verdict == "held"
+    right = Right()
+    right.variants = {"itself": Right()}
+    assert outcome(law, right, device=device, examples=10).verdict == "held"
     faults = [fault for aimed, fault, _ in AIMED if aimed == law]
     assert [outcome(law, fault(), device=device).verdict for fault in faults] == ["broken"] * len(faults)
 
@@ -433,7 +572,7 @@ def test_named_cases_ride_along():
 def test_only_the_plans_problems_with_the_plans_seed():
     seen = []
     problems = [Problem.parse("b1h2w2i1o1k1"), Problem.parse("b1h3w3i1o1k2")]
-    plan = Plan(50, 7, problems)
+    plan = Plan(50, 7, [(problem, 7) for problem in problems])
     Searching(LAWS["index-sum"], subject(windows), plan, on_example=lambda *example: seen.append(example)).run()
     assert seen == [(problem, 7) for problem in problems]
 
@@ -458,6 +597,51 @@ def test_unsupported_problems_are_counted_and_not_held_against_it():
     assert found.unsupported["strided"] > 0
     found = outcome("subsample", Picky(), examples=10)
     assert (found.verdict, found.reason) == ("skipped", "supports none of the problems tried: strided")
+
+
+def test_what_shows_nothing_is_vacuous():
+    class Nothing:
+        def forward(self, x, w, problem):
+            return np.zeros(problem.y_shape, x.dtype)
+
+        def grad_input(self, gy, w, problem):
+            return np.zeros(problem.x_shape, gy.dtype)
+
+        def grad_weight(self, gy, x, problem):
+            return np.zeros(problem.w_shape, gy.dtype)
+
+    verdicts = {law: outcome(law, Nothing(), examples=20) for law in LAWS}
+    assert (verdicts["bilinear"].verdict, verdicts["bilinear"].reason) == ("vacuous", "every result was zero")
+    assert {law for law, found in verdicts.items() if found.verdict == "held"} == set()
+    assert verdicts["index-sum"].verdict == "broken"
+
+
+def test_a_law_that_rejects_nearly_all_is_vacuous():
+    class Choosy(Right):
+        def supports(self, problem):
+            return problem == Problem.parse("b1h4w4i2o3k3p1") or "one problem only"
+
+    found = outcome("index-sum", Choosy(), examples=20)
+    assert found.verdict == "vacuous"
+    assert re.fullmatch(r"could be tried on only 1 of \d+ problems: one problem only", found.reason)
+
+
+def test_coverage_counts_each_example_in_its_cells():
+    found = outcome("index-sum", windows, problems=[Problem.parse("b1h1w1i1o1k1"), Problem.parse("b2h1w1i1o1k1")])
+    assert (found.cells["kernel 1x1"], found.cells["batch 1"], found.cells["batch > 1"]) == (2, 1, 1)
+    assert set(outcome("index-sum", windows, examples=1).cells) == set(CELLS)
+
+
+def test_a_failure_stays_in_the_database_and_comes_first():
+    database = InMemoryExampleDatabase()
+    plan = Plan(60, 3, database=database)
+    found = Searching(LAWS["translation"], subject(MissesTheSecondColumn()), plan).run()
+    assert found.verdict == "broken"
+    tried = []
+    again = Searching(LAWS["translation"], subject(Right()), replace(plan, seed=4), lambda *one: tried.append(one))
+    assert again.run().verdict == "held"
+    example = (Problem.parse(found.counterexample.problem), found.counterexample.seed)
+    assert example in tried[len(CASES) : len(CASES) + 10]
 
 
 def test_a_law_that_needs_what_is_not_offered_is_skipped():

@@ -10,7 +10,7 @@ import pytest
 PLANTED = Path(__file__).parent / "planted"
 SUITE = ("--pyargs", "refconv_properties", "-p", "no:cacheprovider")
 LAWS = ("index-sum", "adjoint", "output-size", "batch")
-BRIEF = ("--conv-dtype", "float32", "--conv-examples", "20", "--conv-seed", "2")
+BRIEF = ("--conv-dtype", "float32", "--conv-examples", "20", "--conv-seed", "2", "--conv-database", "none")
 BRIEF += tuple(word for law in LAWS for word in ("--conv-law", law))
 
 

@@ -1,0 +1,327 @@
+"""Why a result is wrong: the terms of its first wrong element, where the wrong ones are, and a simple mistake."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from refconv import exact
+from refconv.explain import shapes
+from refconv.explain.hypotheses import TABLE, Case, Hypothesis
+from refconv.explain.terms import Call, Index, Prober, Reading, Term
+from refconv.operands import Array
+from refconv.problem import Operator, Problem
+
+SECONDS = 1.0  # for one explanation
+SHOWN = 3  # terms of a list that are written out
+LARGEST = 2_000_000  # products in one changed formula: above that, no hypothesis is tried
+OPERANDS: dict[Operator, tuple[str, str]] = {
+    "forward": ("X", "W"),
+    "grad_input": ("G", "W"),
+    "grad_weight": ("G", "X"),
+}
+_FIELDS = {"X": "x", "W": "w", "G": "gy"}
+_AXES: dict[Operator, tuple[str, ...]] = {
+    "forward": ("image", "row", "column", "output channel"),
+    "grad_input": ("image", "row", "column", "input channel"),
+    "grad_weight": ("tap row", "tap column", "tap channel", "output channel"),
+}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with one result.
+
+    index: of the first wrong element, or None where nothing is. reading: its terms, where they could be read off.
+    hypothesis: a sentence that explains every element, or empty. sentences: all of it, a line each.
+    """
+
+    operator: Operator
+    problem: Problem
+    index: Index | None = None
+    computed: float = 0
+    expected: float = 0
+    wrong: int = 0
+    size: int = 0
+    reading: Reading | None = None
+    hypothesis: str = ""
+    sentences: list[str] = field(default_factory=list)
+
+
+def sentences(
+    call: Call,
+    problem: Problem,
+    operator: Operator,
+    first: Array,
+    second: Array,
+    result: Array | None = None,
+    *,
+    seconds: float = SECONDS,
+) -> list[str]:
+    """Why ``result`` is wrong, in at most eight lines; none where it is right. Arguments as for `diagnose`."""
+    return diagnose(call, problem, operator, first, second, result, seconds=seconds).sentences
+
+
+@np.errstate(all="ignore")  # what a mistake does to numbers may be anything
+def diagnose(
+    call: Call,
+    problem: Problem,
+    operator: Operator,
+    first: Array,
+    second: Array,
+    result: Array | None = None,
+    *,
+    seconds: float = SECONDS,
+) -> Diagnosis:
+    """Compares ``result`` with the formula, and finds out why it differs.
+
+    call: ``call(operator, first, second, problem)`` of the implementation; it may raise, anything. first, second: the
+    integer operands, in the contract's order, that gave ``result``; None calls for it. seconds: when to stop looking,
+    but for a call that is under way.
+    """
+    deadline = time.monotonic() + seconds
+    if result is None:
+        try:
+            result = call(operator, first, second, problem)
+        except Exception as error:
+            return Diagnosis(operator, problem, sentences=[f"{operator} raised {type(error).__name__}: {error}"])
+    if result.shape != problem.result_shape(operator):
+        sentence = shapes.explained(operator, result.shape, problem)
+        return Diagnosis(operator, problem, sentences=[sentence] if sentence else [])
+    case = Case(operator, first, second, problem)
+    if problem.multiplications > LARGEST:
+        from refconv import windows
+
+        expected: Array = getattr(windows, operator)(first, second, problem)
+    else:
+        expected = case.expected
+    wrong = ~(result == expected)
+    if not wrong.any():
+        return Diagnosis(operator, problem, size=wrong.size)
+    index = tuple(int(i) for i in np.argwhere(wrong)[0])
+    lines, hypothesis, reading = _where(operator, wrong), "", None
+    if differs := _unrepeatable(call, case, result, deadline):
+        lines.append(differs)
+    else:
+        if problem.multiplications <= LARGEST:
+            hypothesis = _hypothesis(call, case, result, deadline)
+        else:
+            lines.append(f"{problem.multiplications:,} products are too many to try simple mistakes on")
+        prober = Prober(call, problem, operator, index, (first.shape, second.shape), first.dtype, deadline)
+        reading = prober.read()
+        lines += _terms(operator, problem, reading)
+        lines += _doubts(prober, first, second, result)
+    if hypothesis:
+        lines.insert(0, hypothesis)
+    return Diagnosis(
+        operator,
+        problem,
+        index,
+        result[index].item(),
+        expected[index].item(),
+        int(wrong.sum()),
+        wrong.size,
+        reading,
+        hypothesis,
+        lines[:8],
+    )
+
+
+# -- terms ----------------------------------------------------------------------------------------
+
+
+def element(name: str, index: tuple[int, ...]) -> str:
+    """``Y[0,1,1,0]``."""
+    return f"{name}[{','.join(map(str, index))}]"
+
+
+def named(operator: Operator, term: Term, problem: Problem) -> str:
+    """A product in index notation, as the formulas write it: ``X[0,2,1,0] W[1,1,0,2]``."""
+    shape = {"X": problem.x_shape, "W": problem.w_shape, "G": problem.y_shape}
+    factors = [
+        element(name, tuple(int(i) for i in np.unravel_index(flat, shape[name])))
+        for name, flat in zip(OPERANDS[operator], term, strict=True)
+    ]
+    return " ".join(reversed(factors) if operator == "grad_weight" else factors)
+
+
+def _terms(operator: Operator, problem: Problem, reading: Reading) -> Iterator[str]:
+    subject = element(shapes.NAMES[operator], reading.index)
+
+    def listed(terms: list[Term], total: str = "") -> str:
+        text = ", ".join(named(operator, term, problem) for term in terms[:SHOWN])
+        return text + (f" and {len(terms) - SHOWN} more" if len(terms) > SHOWN else "") + total
+
+    if reading.offset:
+        yield f"{subject} is {reading.offset:g} where every operand is 0: something else is added, or left in memory"
+    if not np.isfinite(reading.offset):
+        return
+    if reading.missing:
+        yield f"{subject} lacks {listed(reading.missing, f' ({len(reading.missing)} of its {reading.terms} terms)')}"
+    # Those first that stand where a missing one should: with the same second operand.
+    partners = {b: place for place, (_, b) in reversed(list(enumerate(reading.missing)))}
+    foreign = sorted(reading.foreign, key=lambda found: partners.get(found[0][1], len(partners)))
+    once = [term for term, count in foreign if count == 1]
+    if once:
+        instead = " instead" if reading.missing else ", no term of it"
+        yield f"{subject} has {listed(once)}{instead}"
+    for what, counted in (("has", foreign), ("counts", reading.counted)):
+        by_count: dict[float, list[Term]] = {}
+        for term, count in counted:
+            if what == "counts" or count != 1:
+                by_count.setdefault(count, []).append(term)
+        for count, terms in list(by_count.items())[:2]:
+            times = "twice" if count == 2 else "with a minus" if count == -1 else f"{count:g} times"
+            alien = ", no term of it" if what == "has" and not reading.missing else ""
+            yield f"{subject} {what} {listed(terms)} {times}{alien}"
+
+
+def _doubts(prober: Prober, first: Array, second: Array, result: Array) -> Iterator[str]:
+    """What the terms do not say, or why they may not be all."""
+    reading = prober.reading
+    subject = element(shapes.NAMES[prober.operator], reading.index)
+    if reading.limit:
+        yield f"its terms were not all read off: {reading.limit}"
+        return
+    if not np.isfinite(reading.offset):
+        return
+    value, told = result[reading.index].item(), prober.explained(first, second)
+    if told == value:
+        return
+    if reading.is_empty:
+        yield f"on one-hot operands {subject} has exactly its {reading.terms} terms: the mistake depends on the values"
+    else:
+        yield f"these terms add up to {told:g}, not {value:g}: it is no sum of products, or it depends on the values"
+
+
+def _unrepeatable(call: Call, case: Case, result: Array, deadline: float) -> str:
+    """What the same call gives another time, if that is something else."""
+    again = _answer(call, case, deadline)
+    if again is None or again.shape != result.shape:
+        return ""
+    same = (again == result) | ((again != again) & (result != result))
+    if same.all():
+        return ""
+    index = tuple(int(i) for i in np.argwhere(~same)[0])
+    return (
+        f"the same call again gives {element(shapes.NAMES[case.operator], index)} = {again[index].item():g}, not "
+        f"{result[index].item():g}: it depends on more than its operands"
+    )
+
+
+# -- where ----------------------------------------------------------------------------------------
+
+
+def _where(operator: Operator, wrong: Array) -> list[str]:
+    """The wrong elements by their place, if they are on some of the lines of some axes only."""
+    if wrong.all() or wrong.size == 1:
+        return []
+    places, box = [], np.ones(wrong.shape, bool)
+    for axis, name in enumerate(_AXES[operator]):
+        size = wrong.shape[axis]
+        on = np.flatnonzero(wrong.any(axis=tuple(a for a in range(wrong.ndim) if a != axis)))
+        if len(on) < size:
+            low, high = int(on[0]), int(on[-1])
+            shape = [1] * wrong.ndim
+            shape[axis] = size
+            box &= np.isin(np.arange(size), on).reshape(shape)
+            if len(on) == high - low + 1:
+                place = f"{name} {low}" if low == high else f"{name}s {low} to {high}"
+            else:
+                place = f"{name}s {', '.join(map(str, on[:6]))}{', ...' if len(on) > 6 else ''}"
+            places.append(f"{place} (of 0 to {size - 1})")
+    if not places:
+        return []
+    exactly = "exactly those" if (wrong == box).all() else "among those"
+    return [f"the wrong elements are {exactly} of {', '.join(places)}"]
+
+
+# -- hypotheses -----------------------------------------------------------------------------------
+
+
+def _hypothesis(call: Call, case: Case, result: Array, deadline: float) -> str:
+    """The mistake that explains every element, here and for other operands, and most other problems; or nothing."""
+    survivors = [mistake for mistake in TABLE if mistake.explains(case, result)]
+    if not survivors:
+        return ""
+    for seed in (1, 2):
+        other = _case(case.operator, case.problem, case.first.dtype, seed)
+        answer = _answer(call, other, deadline)
+        if answer is not None:
+            survivors = [mistake for mistake in survivors if mistake.explains(other, answer)]
+    if not survivors:
+        return ""
+    agreeing, agreeing_when_wrong, tried, wrong = dict.fromkeys(survivors, 0), dict.fromkeys(survivors, 0), 0, 0
+    for problem in variations(case.problem):
+        other = _case(case.operator, problem, case.first.dtype, 3)
+        answer = _answer(call, other, deadline)
+        if answer is None or answer.shape != other.expected.shape:
+            continue
+        is_wrong = not (answer == other.expected).all()
+        tried, wrong = tried + 1, wrong + is_wrong
+        for mistake in survivors:
+            if mistake.explains(other, answer):
+                agreeing[mistake] += 1
+                agreeing_when_wrong[mistake] += is_wrong
+    best: Hypothesis = max(survivors, key=lambda mistake: agreeing[mistake])  # of equals, the first of the table
+    if wrong and not agreeing_when_wrong[best]:
+        return ""  # it happens to fit here, where little can be told apart
+    elsewhere = f", here and on {agreeing[best]} of {tried} other problems" if tried else ""
+    return f"one mistake explains every element{elsewhere}: {best.sentence}"
+
+
+def _case(operator: Operator, problem: Problem, dtype: np.dtype[np.generic], seed: int) -> Case:
+    drawn = exact.operands(problem, seed, dtype, operators=(operator,))
+    first, second = (getattr(drawn, _FIELDS[name]) for name in OPERANDS[operator])
+    return Case(operator, first, second, problem)
+
+
+def _answer(call: Call, case: Case, deadline: float) -> Array | None:
+    """The implementation's result, or None where it gives none, or time is up."""
+    if time.monotonic() > deadline:
+        return None
+    try:
+        return call(case.operator, case.first.copy(), case.second.copy(), case.problem)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # a time limit need not be an Exception
+        return None
+
+
+def variations(problem: Problem) -> list[Problem]:
+    """Problems like this one, but larger and less symmetric: what looks alike on a small one differs here."""
+    (a_h, a_w), (s_h, s_w), (d_h, d_w), groups = problem.kernel, problem.stride, problem.dilation, problem.groups
+    top, bottom, left, right = problem.padding
+    base: dict[str, object] = {
+        "batch": max(problem.batch, 1) + 1,
+        "c_in": problem.c_in + groups,
+        "c_out": problem.c_out + 2 * groups,
+        "height": problem.height + 3,
+        "width": problem.width + 5,
+    }
+    changes: list[dict[str, object]] = [
+        {},
+        {"kernel": (a_h + 1, a_w + 2), "height": problem.height + 4 * d_h, "width": problem.width + 6 * d_w},
+        {"stride": (s_h + 1, s_w + 2), "height": problem.height + 3 * s_h + 4, "width": problem.width + 3 * s_w + 9},
+        {"padding": (top + 1, bottom, left + 2, right + 1)},
+        {"padding": (top, bottom + 2, left + 1, right), "kernel": (a_h + 1, a_w), "height": problem.height + 3 * d_h},
+        {
+            "kernel": (max(a_h, 2), max(a_w, 3)),
+            "dilation": (d_h + 1, d_w + 2),
+            "height": problem.height + 6 * a_h + d_h,
+            "width": problem.width + 9 * a_w + 2 * d_w,
+        },
+        {"groups": 2 * groups, "c_in": 4 * groups, "c_out": 6 * groups},
+    ]
+    found = []
+    for change in changes:
+        try:
+            other = problem.replace(**{**base, **change})
+        except ValueError:
+            continue
+        if other.multiplications <= LARGEST:
+            found.append(other)
+    return found

@@ -1,0 +1,101 @@
+"""What the suite has found in released frameworks.
+
+Each fault has a script beside this file that shows it without refconv. It exits with 1 where the fault is there, with 0
+where it is mended.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from refconv.adapters.onnx import same_upper
+from refconv.problem import Problem
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A known fault.
+
+    script: what shows it. implementations: whose it is. says: a pattern of what a law says that found it. shows: the
+    problems on which it may show. since: where it is known to begin or to end.
+    """
+
+    script: str
+    implementations: tuple[str, ...]
+    says: str
+    shows: Callable[[Problem], bool]
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        """The script's docstring."""
+        return ast.get_docstring(ast.parse(self.path.read_text(encoding="utf-8"))) or ""
+
+    @property
+    def path(self) -> Path:
+        """The script."""
+        return FOLDER / f"{self.script}.py"
+
+    def explains(self, implementation: str, problem: Problem, sentence: str) -> bool:
+        """Whether a law that broke on ``problem``, saying ``sentence``, was broken by this."""
+        found = re.search(self.says, sentence) is not None
+        return implementation in self.implementations and self.shows(problem) and found
+
+
+FAULTS = {
+    fault.script: fault
+    for fault in (
+        Fault(
+            "jax_one_input_channel",
+            ("jax", "keras"),
+            says=r"but the .*index sum gives",
+            shows=lambda problem: max(problem.c_in, problem.c_out) > 32768 and problem.kernel == (1, 1),
+            note="Silent, and what is returned is whatever memory held. A fusion of XLA's for the CPU, `__ynn_fusion`, "
+            "computes it; two input channels, or a plain matrix product of the same operands, are right. dX has it for "
+            "one output channel and as many input channels. Keras has it through its JAX backend. "
+            "JAX 0.12.0.1 is right again (it needs Python 3.12).",
+        ),
+        Fault(
+            "jax_infinity_crosses_groups",
+            ("jax", "keras"),
+            says=r"= (nan|-?inf)",
+            shows=lambda problem: problem.groups > 1,
+            note="Finite operands are right. It looks as if the groups became one dense convolution with zeros between "
+            "them, and inf * 0 is NaN. JAX 0.12.0.1 has it too.",
+        ),
+        Fault(
+            "onnx_transposed_groups",
+            ("onnx-reference",),
+            says=r"grad_input raised ValueError",
+            shows=lambda problem: problem.groups > 1,
+            note="Not silent: it raises. Depthwise, one channel of each kind a group, is right.",
+        ),
+        Fault(
+            "onnx_transposed_empty_batch",
+            ("onnx-reference",),
+            says=r"grad_input raised (TypeError|AttributeError)",
+            shows=lambda problem: problem.batch == 0,
+            note="ONNX allows dimensions of 0. Not silent: it raises.",
+        ),
+        Fault(
+            "onnx_dilated_kernel",
+            ("onnx-reference", "onnx-reference-same"),
+            says=r"= nan",
+            shows=lambda problem: problem.dilation != (1, 1),
+            note="Finite operands are right. The evaluator writes the dilated kernel out, with zeros between its taps.",
+        ),
+        Fault(
+            "onnx_same_upper",
+            ("onnx-reference-same",),
+            says=r"",
+            shows=lambda problem: same_upper((problem.batch, problem.c_in), problem) != problem.padding,
+            note="Mended after 1.20.1. The standard's own test has one image, one channel and a 5x5 input, and passes.",
+        ),
+    )
+}
