@@ -32,11 +32,11 @@ LAWS = catalogue()
 @pytest.fixture(autouse=True)
 def _no_database():
     """No test is to find what another one, or an earlier run, has left."""
-    before = hypothesis.settings.get_current_profile_name()
+    hypothesis.settings.register_profile("before", hypothesis.settings.default)
     hypothesis.settings.register_profile("refconv-self-tests", database=None)
     hypothesis.settings.load_profile("refconv-self-tests")
     yield
-    hypothesis.settings.load_profile(before)
+    hypothesis.settings.load_profile("before")
 
 
 def subject(target, dtype="float32", device="host", **options):
