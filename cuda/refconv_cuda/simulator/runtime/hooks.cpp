@@ -95,12 +95,12 @@ struct TypeMismatchData {
 };
 
 void __ubsan_handle_out_of_bounds_abort(OutOfBoundsData* data, uintptr_t index) {
-    refconv::the_block.finding().message = data->array->name;
-    refconv::the_block.finding().address = index;
-    refconv::the_block.report(refconv::kIndexOutOfBounds, {data->location.file, static_cast<int>(data->location.line)});
+    refconv::the_block().finding().message = data->array->name;
+    refconv::the_block().finding().address = index;
+    refconv::the_block().report(refconv::kIndexOutOfBounds, {data->location.file, static_cast<int>(data->location.line)});
 }
 void __ubsan_handle_type_mismatch_v1_abort(TypeMismatchData* data, uintptr_t pointer) {
-    refconv::Finding& finding = refconv::the_block.finding();
+    refconv::Finding& finding = refconv::the_block().finding();
     uint32_t alignment = 1u << data->log_alignment;
     finding.address = pointer;
     finding.size = static_cast<int32_t>(alignment);
@@ -109,7 +109,7 @@ void __ubsan_handle_type_mismatch_v1_abort(TypeMismatchData* data, uintptr_t poi
     finding.is_write = data->access == 1;
     // A null pointer is on the same hook; the access itself will fault, and say more.
     if (pointer % alignment == 0) return;
-    refconv::the_block.report(refconv::kMisaligned, {data->location.file, static_cast<int>(data->location.line)});
+    refconv::the_block().report(refconv::kMisaligned, {data->location.file, static_cast<int>(data->location.line)});
 }
 }
 #endif

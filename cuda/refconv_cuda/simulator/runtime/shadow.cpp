@@ -70,8 +70,8 @@ void fill_finding(Kind kind, uintptr_t address, uint32_t size, Access access, co
 }
 
 [[noreturn]] void report(Kind kind, uintptr_t address, uint32_t size, Access access, const void* pc, const Area* area) {
-    fill_finding(kind, address, size, access, pc, area, the_block.current_thread());
-    the_block.abandon();
+    fill_finding(kind, address, size, access, pc, area, the_block().current_thread());
+    the_block().abandon();
 }
 
 [[noreturn]] void report_race(uintptr_t address, uint32_t size, Access access, const void* pc, const Area* area,
@@ -79,7 +79,7 @@ void fill_finding(Kind kind, uintptr_t address, uint32_t size, Access access, co
     finding->has_other = 1;
     finding->other_is_write = other.is_atomic() ? kAtomic : other_access;
     finding->other_block = block_of(other.phase);
-    finding->other_thread = the_block.index(other_thread);
+    finding->other_thread = the_block().index(other_thread);
     finding->other_pc = other.pc & ~Stamp::kAtomicBit;
     report(kRace, address, size, access, pc, area);
 }
@@ -119,7 +119,7 @@ bool ordered_in_block(const Stamp& other) {
     if (other.phase < fast.block_first_phase) return false;
     if (other.phase < fast.phase || other.thread == fast.thread) return true;
     bool warp = other.thread / kWarpSize == fast.thread / kWarpSize;
-    return warp && the_block.syncs_known(fast.thread, other.thread) > other.syncs;
+    return warp && the_block().syncs_known(fast.thread, other.thread) > other.syncs;
 }
 
 // Whether anything does. address: of the access.
@@ -202,7 +202,7 @@ Cell* split(Cell& cell) {
         for (int i = 0; i < 4; ++i) {
             if (!bytes.add(cell)) {
                 finding->kind = kOutOfMemory;
-                the_block.abandon();
+                the_block().abandon();
             }
         }
         cell.split = first;
@@ -234,10 +234,10 @@ struct Unwritten {
 void tick(uintptr_t address, uint32_t size, Access access, const void* pc) {
     if (steps_left == 0) report(kEndless, address, size, access, pc, nullptr);
     bool preemptive = launch->order == kPreemptive;
-    uint64_t stretch = preemptive ? 1 + the_block.random().below(2 * kPreemptEvery) : kSteps;
+    uint64_t stretch = preemptive ? 1 + the_block().random().below(2 * kPreemptEvery) : kSteps;
     fast.countdown = stretch < steps_left ? stretch : steps_left;
     steps_left -= fast.countdown;
-    if (preemptive) the_block.preempt();
+    if (preemptive) the_block().preempt();
 }
 
 }  // namespace
@@ -281,7 +281,7 @@ bool check_one(uintptr_t address, uint32_t size, Access access, const void* pc) 
 
 void note_unwritten(uintptr_t address, size_t size, Access access, const void* pc) {
     if (unwritten_read.size) return;
-    unwritten_read = {address, uint32_t(size), access, pc, area_of(address), the_block.current_thread()};
+    unwritten_read = {address, uint32_t(size), access, pc, area_of(address), the_block().current_thread()};
 }
 
 }  // namespace
@@ -299,8 +299,8 @@ void check_range(const volatile void* pointer, size_t size, Access access, const
 }
 
 void fence() {
-    the_block.fence(fast.phase);
-    fast.syncs = the_block.thread(the_block.current()).syncs;
+    the_block().fence(fast.phase);
+    fast.syncs = the_block().thread(the_block().current()).syncs;
 }
 
 // -- the launch ----------------------------------------------------------------------------------------------
@@ -313,8 +313,8 @@ bool begin_launch(const Launch& launched, const Image& found, Finding* reported)
     steps_left = launched.step_budget ? launched.step_budget : ~uint64_t(0);
     fast.countdown = 0;
     fast.base = image.base;
-    fast.stacks = the_block.stacks().base();
-    fast.stacks_size = the_block.stacks().size();
+    fast.stacks = the_block().stacks().base();
+    fast.stacks_size = the_block().stacks().size();
     fast.launch_first_phase = fast.block_first_phase = fast.phase + 1;
     size_t module_words = (image.data_end - image.data_begin + 3) / 4;
     if (!module_cells) module_cells = static_cast<Cell*>(calloc(module_words, sizeof(Cell)));

@@ -1,5 +1,5 @@
-// Atomic operations. Threads of a launch never run at the same time, so a plain read, change and write is atomic
-// here, in every scope: block, device and system are the same.
+// Atomic operations. Threads of a launch run one at a time, so a plain read, change and write is atomic here; unless
+// several operating-system threads share its blocks (REFCONV_THREADS): then the processor's own operations are needed.
 #pragma once
 #include "barriers.h"
 #include "memory.h"
@@ -64,6 +64,49 @@ struct Decrement {
     }
 };
 
+#ifdef REFCONV_THREADS
+
+// Replaces the value by `of(value)` in one step, by its bits; returns what it was.
+template <class Bits, class T, class Of>
+inline T exchanged_bits(T* address, Of of) {
+    static_assert(sizeof(Bits) == sizeof(T), "the bits of the value");
+    Bits* place = reinterpret_cast<Bits*>(address);
+    Bits before = __atomic_load_n(place, __ATOMIC_SEQ_CST), after;
+    T old;
+    do {
+        __builtin_memcpy(static_cast<void*>(&old), &before, sizeof old);
+        T changed = of(old);
+        __builtin_memcpy(&after, static_cast<const void*>(&changed), sizeof after);
+    } while (!__atomic_compare_exchange_n(place, &before, after, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    return old;
+}
+template <class T, class Of>
+inline T exchanged(T* address, Of of) {
+    if constexpr (sizeof(T) == 2) return exchanged_bits<unsigned short>(address, of);
+    if constexpr (sizeof(T) == 4) return exchanged_bits<u32>(address, of);
+    if constexpr (sizeof(T) == 8) return exchanged_bits<u64>(address, of);
+}
+
+template <class Operation, class T>
+inline T atomically(T* address, T operand) {
+    refconv_atomic_turn();
+    return exchanged(address, [operand](T old) { return Operation::of(old, operand); });
+}
+// Of a float4, as CUDA says, each element is atomic on its own.
+template <class Operation>
+inline float4 atomically(float4* address, float4 operand) {
+    return {atomically<Operation>(&address->x, operand.x), atomically<Operation>(&address->y, operand.y),
+            atomically<Operation>(&address->z, operand.z), atomically<Operation>(&address->w, operand.w)};
+}
+
+template <class T>
+inline T compare_and_swap(T* address, T expected, T replacement) {
+    refconv_atomic_turn();
+    return exchanged(address, [=](T old) { return old == expected ? replacement : old; });
+}
+
+#else
+
 template <class Operation, class T>
 REFCONV_UNCHECKED REFCONV_APART inline T atomically(T* address, T operand) {
     refconv_atomic_turn();  // before the checker is told, so that what it learns is what this access sees
@@ -81,6 +124,8 @@ REFCONV_UNCHECKED REFCONV_APART inline T compare_and_swap(T* address, T expected
     if (old == expected) *address = replacement;
     return old;
 }
+
+#endif
 
 }  // namespace refconv
 

@@ -27,13 +27,16 @@ inline int __syncthreads_and(int predicate, const char* file = __builtin_FILE(),
     return refconv_barrier_count(!predicate, file, line) == 0;
 }
 
-// Threads run one at a time and see each other's stores at once: a fence has only the compiler to hold back, and the
-// checker to tell. It is also where a loop waits for another thread's flag.
+// Threads of a block run one at a time and see each other's stores at once: a fence has only the compiler to hold back, and
+// the checker to tell. It is also where a loop waits for another thread's flag.
 inline void __threadfence_block() {
     asm volatile("" ::: "memory");
     refconv_atomic_turn();
 }
 inline void __threadfence() {
+#ifdef REFCONV_THREADS
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
     __threadfence_block();
     refconv_fence();
 }

@@ -42,6 +42,13 @@
 #endif
 #define __dynamic_shared__ __thread  // Python writes this for `extern __shared__`
 
+// What each operating-system thread that runs blocks has of its own, where there may be more than one.
+#ifdef REFCONV_THREADS
+#define REFCONV_OWN __thread
+#else
+#define REFCONV_OWN
+#endif
+
 // -- types ---------------------------------------------------------------------------------------------------
 
 namespace refconv {
