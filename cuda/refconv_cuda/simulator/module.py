@@ -194,8 +194,8 @@ class RawKernel:
         kernel = ctypes.addressof(built.kernels[self.name])
         with _launching:
             try:
-                # A signal that came a moment before is Python's to handle, and has its turn here: after the launch, which
-                # may be waiting for it, would be too late. Its handler may launch something itself, which then ends.
+                # A signal that came a moment before is Python's to handle, and has its turn here: after the launch,
+                # which may wait for it, would be too late. Its handler may launch something itself, which then ends.
                 while built.library.refconv_begin():
                     signal.pthread_sigmask(signal.SIG_BLOCK, ())
                 kind = built.library.refconv_launch(
