@@ -25,7 +25,7 @@ GRID_LIMITS = (2**31 - 1, 65535, 65535)
 BLOCK_LIMITS = (1024, 1024, 64)
 MOST_THREADS = 1024
 STEP_BUDGET = 10**9  # about ten seconds of a checked launch
-SHARED_FROM = 2**15  # threads of a launch: with fewer, operating-system threads cost more than they save
+SHARED_FROM = 2**13  # threads of a launch: with fewer, operating-system threads cost more than they save
 MOST_WORKERS = 16  # as in runtime/trap.h
 
 # A launch owns the process's signal handlers while it runs.

@@ -87,7 +87,7 @@ struct Finding {
 
 // One parameter of a kernel, read off its signature.
 struct Parameter {
-    char kind;     // p pointer, i signed, u unsigned, f float, b bool, V anything else by value
+    char kind;     // p pointer, i signed, u unsigned, f float, h half, g bfloat16, b bool, V another by value
     char element;  // of what a pointer points to
     int32_t size, element_size;
     int32_t is_const;  // a pointer to const

@@ -22,7 +22,7 @@ bool is_live(const Thread& thread) { return thread.state != kLeft; }
 bool is_converging(const Thread& thread) { return thread.state == kConverging; }
 
 bool same(const Place& a, const Place& b) {
-    return a.line == b.line && (a.file == b.file || strcmp(a.file, b.file) == 0);
+    return a.position == b.position && (a.file == b.file || strcmp(a.file, b.file) == 0);
 }
 
 }  // namespace
@@ -198,7 +198,7 @@ void Block::report(Kind kind, Place place) {
     finding_->kind = kind;
     finding_->thread = thread_[current_].index;
     finding_->file = place.file;
-    finding_->line = place.line;
+    finding_->line = place.line();
     abandon();
 }
 
@@ -252,12 +252,12 @@ void Block::set_waiting(Kind kind, int waiting, int other) {
     finding_->kind = kind;
     finding_->thread = here.index;
     finding_->file = here.place.file;
-    finding_->line = here.place.line;
+    finding_->line = here.place.line();
     finding_->has_other = 1;
     finding_->other_block = finding_->block;
     finding_->other_thread = there.index;
     finding_->other_file = there.state == kLeft ? nullptr : there.place.file;
-    finding_->other_line = there.state == kLeft ? 0 : there.place.line;
+    finding_->other_line = there.state == kLeft ? 0 : there.place.line();
 }
 
 // -- waiting for lanes of the warp ---------------------------------------------------------------------------

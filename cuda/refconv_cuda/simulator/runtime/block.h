@@ -20,7 +20,9 @@ constexpr uint64_t kUndefinedValue = 0xfff1fff1fff1fff1u;  // what a lane that t
 // Where in the source a thread waits, and for what.
 struct Place {
     const char* file;
-    int line;
+    int position;  // the line, and above its bits the column
+
+    int line() const { return position & ((1 << REFCONV_LINE_BITS) - 1); }
 };
 
 enum State : uint8_t { kFresh, kReady, kAtBarrier, kInCollective, kConverging, kLeft };

@@ -11,6 +11,7 @@ using refconv::shadow::easy_read;
 using refconv::shadow::easy_write;
 using refconv::shadow::is_own_variable;
 using refconv::shadow::kAtomic;
+using refconv::shadow::kBlockAtomic;
 using refconv::shadow::kRead;
 using refconv::shadow::kWrite;
 
@@ -70,8 +71,8 @@ void* __tsan_memset(void* to, int value, size_t size) {
     check_range(to, size, kWrite, REFCONV_PC);
     return __builtin_memset(to, value, size);
 }
-void refconv_atomic_access(const volatile void* address, int size, const void* pc) {
-    check(address, static_cast<uint32_t>(size), kAtomic, pc);
+void refconv_atomic_access(const volatile void* address, int size, const void* pc, bool of_block) {
+    check(address, static_cast<uint32_t>(size), of_block ? kBlockAtomic : kAtomic, pc);
 }
 
 // -- -fsanitize=bounds and -fsanitize=alignment: the compiler's own description of what it found ---------------

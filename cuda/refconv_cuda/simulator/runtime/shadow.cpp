@@ -80,7 +80,7 @@ void fill_finding(Kind kind, uintptr_t address, uint32_t size, Access access, co
     finding->other_is_write = other.is_atomic() ? kAtomic : other_access;
     finding->other_block = block_of(other.phase);
     finding->other_thread = the_block().index(other_thread);
-    finding->other_pc = other.pc & ~Stamp::kAtomicBit;
+    finding->other_pc = other.pc & ~(Stamp::kAtomicBit | Stamp::kBlockBit);
     report(kRace, address, size, access, pc, area);
 }
 
@@ -138,10 +138,16 @@ struct Now {
     Stamp stamp;
 };
 
+// An atomic of the block's scope is one for the block's own threads only.
+bool are_both_atomic(const Now& now, const Stamp& other) {
+    if (now.access != kAtomic || !other.is_atomic()) return false;
+    return other.phase >= fast.block_first_phase || !(now.stamp.is_of_block() || other.is_of_block());
+}
+
 void check_against(const Now& now, const Stamp& other, uint16_t other_thread, Access other_access) {
     // Shared memory begins anew with every block, and all memory with every launch.
     uint32_t since = now.area->shared ? fast.block_first_phase : fast.launch_first_phase;
-    if (other.phase < since || (now.access == kAtomic && other.is_atomic())) return;
+    if (other.phase < since || are_both_atomic(now, other)) return;
     if (!ordered(other, now.address)) {
         report_race(now.address, now.size, now.access, now.pc, now.area, other, other_thread, other_access);
     }
@@ -248,6 +254,8 @@ namespace {
 
 // Returns whether it reads what nobody has written.
 bool check_one(uintptr_t address, uint32_t size, Access access, const void* pc) {
+    uint32_t scope = access == kBlockAtomic ? Stamp::kBlockBit : 0;
+    if (access == kBlockAtomic) access = kAtomic;
     if (is_own_variable(address)) return false;
     if (fast.countdown == 0) tick(address, size, access, pc);
     --fast.countdown;
@@ -261,7 +269,7 @@ bool check_one(uintptr_t address, uint32_t size, Access access, const void* pc) 
     if (address & (size - 1)) report(kMisaligned, address, size, access, pc, area);
     if (access != kRead && area->read_only) report(kReadOnly, address, size, access, pc, area);
     Now now = {address, size, access, pc, area, stamp_now(pc)};
-    if (access == kAtomic) now.stamp.pc |= Stamp::kAtomicBit;
+    if (access == kAtomic) now.stamp.pc |= Stamp::kAtomicBit | scope;
     Cell* cell = area->cells + offset / 4;
     uint32_t unwritten = 0, unwritten_words = 0;
     for (uint32_t left = size, byte = offset % 4; left > 0; ++cell, byte = 0) {
@@ -288,7 +296,7 @@ void note_unwritten(uintptr_t address, size_t size, Access access, const void* p
 
 void check(const volatile void* pointer, uint32_t size, Access access, const void* pc) {
     uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
-    if (check_one(address, size, access, pc)) note_unwritten(address, size, access, pc);
+    if (check_one(address, size, access, pc)) note_unwritten(address, size, access == kBlockAtomic ? kAtomic : access, pc);
 }
 
 void check_range(const volatile void* pointer, size_t size, Access access, const void* pc) {

@@ -13,17 +13,17 @@ void refconv_fence();
 }
 
 // A barrier is known by where it stands in the source, however often the compiler duplicates the call.
-inline void __syncthreads(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+inline void __syncthreads(REFCONV_HERE) {
     refconv_barrier(file, line);
 }
-inline int __syncthreads_count(int predicate, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+inline int __syncthreads_count(int predicate, REFCONV_HERE) {
     return refconv_barrier_count(predicate, file, line);
 }
-inline int __syncthreads_or(int predicate, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+inline int __syncthreads_or(int predicate, REFCONV_HERE) {
     return refconv_barrier_count(predicate, file, line) != 0;
 }
 // All say yes where none says no: right also where some threads have left the kernel.
-inline int __syncthreads_and(int predicate, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+inline int __syncthreads_and(int predicate, REFCONV_HERE) {
     return refconv_barrier_count(!predicate, file, line) == 0;
 }
 
