@@ -64,7 +64,7 @@ def search(bug: Bug, law: Law, *, examples: int = PROFILES["ci"], seed: int = 0)
     outcome = Searching(
         replace(law, body=counted),
         subject(bug.make(), bug.dtype),
-        Plan(examples, seed, [(problem, seed) for problem in problems]),
+        Plan(examples, seed, problems),
     ).run()
     return Search(law, outcome, first[0], 1000 * first[1])
 
