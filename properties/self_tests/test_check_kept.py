@@ -4,8 +4,8 @@ import importlib.util
 import json
 
 import pytest
-
 from conftest import PLANTED
+
 from refconv_properties import database
 from refconv_properties.geometry import CELLS
 from refconv_properties.replay import CannotReplay, read
