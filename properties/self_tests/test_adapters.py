@@ -8,11 +8,13 @@ import functools
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from faults import FAULTS
 
 from refconv import exact, windows
 from refconv.adapters import layouts
@@ -30,6 +32,7 @@ from refconv_properties.subject import OPERANDS, Subject
 LAWS = catalogue()
 ADAPTERS = [name for name, point in registered().items() if point.value.startswith("refconv.adapters")]
 COMPILED = ("jax", "keras", "tinygrad")  # each new problem takes them up to a second
+SLOW = (*COMPILED, *(name for name in ADAPTERS if name.endswith("-same")))  # which refuse nine of ten problems
 RAGGED = Problem.parse("b2h5w6i4o6k3x2s2x1p0.1.2.1d1x2g2")  # every field is its own
 
 
@@ -56,21 +59,25 @@ def test_scipy_at_least_is_here():
 # -- the laws -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name in COMPILED else name for name in ADAPTERS]
+    ("name", "law"),
+    [
+        pytest.param(name, law, marks=pytest.mark.slow) if name in SLOW or law == "limits" else (name, law)
+        for name in ADAPTERS
+        for law in LAWS
+    ],
 )
-def test_the_laws_hold(name, law, monkeypatch):
+def test_the_laws_hold_but_for_known_faults(name, law, monkeypatch):
     found = adapter(name)
-    if name == "onnx-reference":  # its ConvTranspose is wrong where there are groups: docs/findings.md
-        found = dataclasses.replace(found, operators=("forward",))
     if name in COMPILED:
         monkeypatch.setattr(search, "CASES", {})
     for dtype in found.dtypes:
         plan = Plan(examples=2 if name in COMPILED else 15, seed=1)
         outcome = Searching(LAWS[law], Subject(found, np.dtype(dtype), time_limit=60), plan).run()
-        assert outcome.counterexample is None
-        assert outcome.verdict in ("held", "skipped")
+        found_broken = outcome.counterexample
+        if found_broken is not None:
+            problem, sentence = Problem.parse(found_broken.problem), "; ".join(found_broken.explanation)
+            assert any(fault.explains(name, problem, sentence) for fault in FAULTS.values()), sentence
 
 
 def test_the_laws_can_break(monkeypatch):
@@ -158,11 +165,12 @@ def test_onnx_runtime_takes_no_dilation_with_auto_pad():
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_a_missing_framework_says_what_to_install(name, monkeypatch):
     framework = registered()[name].load().framework
-    for module in framework.modules:
-        monkeypatch.setitem(sys.modules, module.partition(".")[0], None)
-    with pytest.raises(ImplementationError, match="is not installed") as caught:
+    module = framework.modules[0].partition(".")[0]
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImplementationError, match=re.escape(f"no module {module}")) as caught:
         load(name)
-    assert str(caught.value) == f"{framework.name} is not installed: pip install 'refconv[{framework.extra}]'"
+    assert str(caught.value).startswith(f"{framework.name} is not installed")
+    assert str(caught.value).endswith(f"pip install 'refconv[{framework.extra}]'")
     assert framework.extra in importlib.metadata.metadata("refconv").get_all("Provides-Extra")
 
 

@@ -29,7 +29,9 @@ class Framework:
         """Its version, from its metadata alone. Raises `ImplementationError` where it is not installed."""
         for module in self.modules:
             if importlib.util.find_spec(module.partition(".")[0]) is None:
-                raise ImplementationError(f"{self.name} is not installed: pip install 'refconv[{self.extra}]'")
+                raise ImplementationError(
+                    f"{self.name} is not installed (no module {module}): pip install 'refconv[{self.extra}]'"
+                )
         try:
             return importlib.metadata.version(self.distribution or self.modules[0])
         except importlib.metadata.PackageNotFoundError:

@@ -2,6 +2,7 @@
 
 Documentation: https://docs.jax.dev/en/latest/_autosummary/jax.lax.conv_general_dilated.html. Any stride, dilation
 (``rhs_dilation``) and groups, padding on four sides, and our own layouts by name: every problem is supported as it is.
+How many threads run it is settled when JAX starts, and for the whole process, so that is left to the user.
 """
 
 from __future__ import annotations

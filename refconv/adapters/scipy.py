@@ -44,9 +44,9 @@ class Scipy(Adapter):
         (d_h, d_w), (top, _, left, _), spread = problem.dilation, problem.padding, dilate(gy, problem)
         for i, p, q, l in _planes(problem):
             for row, column in np.ndindex(min(d_h, spread.shape[1]), min(d_w, spread.shape[2])):
-                # Full convolution commutes, and SciPy's time is that of the product of one size and the result's.
-                pair = sorted((spread[i, row::d_h, column::d_w, l], w[:, :, p, l]), key=np.size, reverse=True)
-                product = self.library.convolve2d(*pair, mode="full")
+                # In this order: SciPy multiplies all of its second operand, for each sum, by the first's padding with
+                # zeros, as its documentation says. A NaN in W may be seen there, but none in G.
+                product = self.library.convolve2d(spread[i, row::d_h, column::d_w, l], w[:, :, p, l], mode="full")
                 height, width = product.shape
                 rows = slice(row, row + (height - 1) * d_h + 1, d_h)
                 padded[i, rows, column : column + (width - 1) * d_w + 1 : d_w, q] += product

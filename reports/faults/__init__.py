@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from refconv.adapters.onnx import same_upper
 from refconv.problem import Problem
 
 FOLDER = Path(__file__).parent
@@ -23,14 +22,15 @@ class Fault:
     """A known fault.
 
     script: what shows it. implementations: whose it is. says: a pattern of what a law says that found it. shows: the
-    problems on which it may show. since: where it is known to begin or to end.
+    problems on which it may show. derived: a law may also find it on another problem, from which it makes such a one.
     """
 
     script: str
     implementations: tuple[str, ...]
     says: str
     shows: Callable[[Problem], bool]
-    note: str = ""
+    note: str
+    derived: bool = False
 
     @property
     def title(self) -> str:
@@ -45,7 +45,16 @@ class Fault:
     def explains(self, implementation: str, problem: Problem, sentence: str) -> bool:
         """Whether a law that broke on ``problem``, saying ``sentence``, was broken by this."""
         found = re.search(self.says, sentence) is not None
-        return implementation in self.implementations and self.shows(problem) and found
+        return implementation in self.implementations and found and (self.derived or self.shows(problem))
+
+
+def _pads_by_batch_and_channels(problem: Problem) -> tuple[int, ...]:
+    """What onnx 1.20.1 makes of SAME_UPPER: `refconv.adapters.onnx.same_upper` of the wrong sizes, and not clipped."""
+    sides = []
+    for size, stride, extent in zip((problem.batch, problem.c_in), problem.stride, problem.kernel_extent, strict=True):
+        total = (-(-size // stride) - 1) * stride + extent - size
+        sides += [total // 2, total - total // 2]
+    return tuple(sides)
 
 
 FAULTS = {
@@ -67,7 +76,7 @@ FAULTS = {
             says=r"= (nan|-?inf)",
             shows=lambda problem: problem.groups > 1,
             note="Finite operands are right. It looks as if the groups became one dense convolution with zeros between "
-            "them, and inf * 0 is NaN. JAX 0.12.0.1 has it too.",
+            "them, and inf * 0 is NaN: Y and dX in float64, dW of some shapes in float32. JAX 0.12.0.1 has it too.",
         ),
         Fault(
             "onnx_transposed_groups",
@@ -82,6 +91,7 @@ FAULTS = {
             says=r"grad_input raised (TypeError|AttributeError)",
             shows=lambda problem: problem.batch == 0,
             note="ONNX allows dimensions of 0. Not silent: it raises.",
+            derived=True,
         ),
         Fault(
             "onnx_dilated_kernel",
@@ -94,8 +104,24 @@ FAULTS = {
             "onnx_same_upper",
             ("onnx-reference-same",),
             says=r"",
-            shows=lambda problem: same_upper((problem.batch, problem.c_in), problem) != problem.padding,
-            note="Mended after 1.20.1. The standard's own test has one image, one channel and a 5x5 input, and passes.",
+            shows=lambda problem: problem.batch == 0 or _pads_by_batch_and_channels(problem) != problem.padding,
+            derived=True,
+            note="Mended after 1.20.1, which may also pad by a negative number, and raises for an empty "
+            "batch. The standard's own test has one image, one channel and a 5x5 input, and passes.",
+        ),
+        Fault(
+            "onnxruntime_same_crops",
+            ("onnxruntime-same",),
+            says=r"",
+            shows=lambda problem: any(
+                (-(-size // stride) - 1) * stride + extent < size
+                for size, stride, extent in zip(
+                    (problem.height, problem.width), problem.stride, problem.kernel_extent, strict=True
+                )
+            ),
+            note="Silent. The standard's formula gives a negative number of rows there. Its words are to *pad* the "
+            "input, and its reference evaluator pads none. See also "
+            "[microsoft/onnxruntime#10086](https://github.com/microsoft/onnxruntime/issues/10086).",
         ),
     )
 }
