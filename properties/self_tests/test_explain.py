@@ -354,6 +354,16 @@ def windows_of(operator, first, second, problem):
     return getattr(windows, operator)(first, second, problem)
 
 
+def test_a_large_problem_is_explained_on_a_smaller_one():
+    def flipped(operator, first, second, problem):
+        return windows_of(operator, first, second[::-1, ::-1], problem)
+
+    diagnosis = explained(flipped, "b4h16w16i32o32k3p1", seconds=20)
+    assert diagnosis.hypothesis.startswith("on b2h16w16i2o2k3p1, one mistake explains every element, here and on ")
+    assert diagnosis.hypothesis.endswith(": the kernel is flipped")
+    assert any(line.startswith("Y[0,0,0,0] lacks ") for line in diagnosis.sentences)
+
+
 def test_a_mistake_that_fits_by_chance_is_not_claimed():
     """On one term, any factor looks like another mistake; on other problems, it does not."""
 

@@ -24,6 +24,8 @@ from refconv.watched import OnCall, watched
 if TYPE_CHECKING:
     from refconv_properties.subject import Subject
 
+SECONDS = 10.0  # somebody has asked, and waits
+
 HELP = "say which terms are wrong on one problem, and what would explain it"
 DESCRIPTION = (
     "Compares an implementation with the index sum on one problem, reads off which products it adds up for the first "
@@ -129,7 +131,7 @@ def _is_wrong(subject: Subject, operator: Operator, problem: Problem, options: a
     except (LawBroken, TimeLimitExceeded) as reason:
         print(f"{headline}\n  {reason}")
         return True
-    diagnosis = diagnose(call, problem, operator, first, second, result)
+    diagnosis = diagnose(call, problem, operator, first, second, result, seconds=SECONDS)
     if result.shape != problem.result_shape(operator):
         told = [f"{operator} returned shape {result.shape}, but {NAMES[operator]} has shape "]
         told[0] += f"{problem.result_shape(operator)}"
