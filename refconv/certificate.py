@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,7 @@ EXACT = 2**53  # float64 holds the integers up to here
 # Elements of a block times columns: it stays in the cache, and OpenBLAS takes no second thread for so little, one that
 # it would wait for where other work has driven it away.
 BLOCK = 2**18
+FEW = 8  # channels of which no matrix product is worth its while
 SAMPLES = 16
 STREAMS = {"x": 0, "w": 1, "gy": 2}  # those of `exact.operands`
 OPERANDS: dict[Operator, tuple[str, str]] = {
@@ -147,8 +149,10 @@ class Expected:
         shape = problem.result_shape(operator)
         self._projected = getattr(self, f"_{operator}")() if math.prod(shape) else None
         count = min(samples, math.prod(shape))
-        places = (tuple(int(random.integers(size)) for size in shape) for _ in range(count))
-        self._samples = {index: element(operator, index, pair.first, pair.second, problem) for index in places}
+        self._samples: dict[Index, int] = {}
+        while len(self._samples) < count:
+            index = tuple(int(random.integers(size)) for size in shape)
+            self._samples[index] = element(operator, index, pair.first, pair.second, problem)
 
     @property
     def probability(self) -> float:
@@ -163,9 +167,6 @@ class Expected:
         verdict = (self.probability, len(self._samples))
         if math.prod(shape) == 0:
             return Certificate(None, 0, 0.0, 0)
-        for index, value in self._samples.items():
-            if result[index].item() != value:
-                return Certificate(Wrong(index, result[index].item(), value), 1, *verdict)
         projected, possible = self._project_result(result)
         if possible is not None:
             index = tuple(int(i) for i in np.unravel_index(possible, shape))
@@ -173,9 +174,12 @@ class Expected:
             return Certificate(Wrong(index, result[index].item(), value), 1, *verdict)
         differs = (projected != self._projected).any(axis=-1)
         places = [(int(row), int(column)) for row, column in self.xp.argwhere(differs)]
-        if not places:
-            return Certificate(None, 0, *verdict)
-        return Certificate(self._first_wrong(result, places[0]), len(places), *verdict)
+        if places:
+            return Certificate(self._first_wrong(result, places[0]), len(places), *verdict)
+        for index, value in self._samples.items():
+            if result[index].item() != value:
+                return Certificate(Wrong(index, result[index].item(), value), 1, *verdict)
+        return Certificate(None, 0, *verdict)
 
     # -- the result's side ------------------------------------------------------------------------
 
@@ -215,22 +219,18 @@ class Expected:
     def _forward(self) -> Array:
         """conv(sum_i r_i X[i], sum_l t_l W[...,l]), one column after another."""
         problem = self.problem
-        products = self._products(problem.height * problem.width, problem.c_in)
-        products = products.reshape(self.columns, problem.height, problem.width, -1)
-        result = self.xp.zeros((self.columns, problem.out_height, problem.out_width))
-        for tap, rows, columns, out_rows, out_columns in _taps(problem):
-            result[:, out_rows, out_columns] += products[:, rows, columns, tap]
-        return result.transpose(1, 2, 0)
+        result = self.xp.zeros((problem.out_height, problem.out_width, self.columns))
+        for product, rows, columns, out_rows, out_columns in self._products(problem.height, problem.width):
+            result[out_rows, out_columns] += product(rows, columns)
+        return result
 
     def _grad_input(self) -> Array:
         """The same, with G for X and, of each group, sum_p t_p W[...,p,:] for W."""
         problem = self.problem
-        products = self._products(problem.out_height * problem.out_width, problem.c_out)
-        products = products.reshape(self.columns, problem.out_height, problem.out_width, -1)
-        result = self.xp.zeros((self.columns, problem.height, problem.width))
-        for tap, rows, columns, out_rows, out_columns in _taps(problem):
-            result[:, rows, columns] += products[:, out_rows, out_columns, tap]
-        return result.transpose(1, 2, 0)
+        result = self.xp.zeros((problem.height, problem.width, self.columns))
+        for product, rows, columns, out_rows, out_columns in self._products(problem.out_height, problem.out_width):
+            result[rows, columns] += product(out_rows, out_columns)
+        return result
 
     def _grad_weight(self) -> Array:
         """For each tap, sum_{i,j,k} of X contracted over its tap channels, times G contracted over its channels."""
@@ -248,15 +248,31 @@ class Expected:
                 result[divmod(tap, problem.kernel.width)] += products
         return result
 
-    def _products(self, pixels: int, channels: int) -> Array:
-        """sum_i r_i first[i], times the contracted W of every tap: ``[columns, pixels, taps]``."""
-        first = self.pair.first
-        images = self._matmul(first.reshape(len(first), -1).T, self._r).reshape(pixels, channels, self.columns)
-        weights = self._weights_of_taps()
-        result = self.xp.empty((self.columns, pixels, weights.shape[1]))
-        for column in range(self.columns):
-            result[column] = self._matmul(images[..., column], weights[..., column])
-        return result
+    def _products(
+        self, height: int, width: int
+    ) -> Iterator[tuple[Callable[[slice, slice], Array], slice, slice, slice, slice]]:
+        """For each tap: the contracted image times the tap's contracted W, at given rows and columns; then `_taps`."""
+        first, weights = self.pair.first, self._weights_of_taps()  # [channels, taps, columns]
+        channels = first.shape[-1]
+        flat = self._matmul(first.reshape(len(first), -1).T, self._r)
+        images = flat.reshape(height, width, channels, self.columns)
+        taps = _taps(self.problem)
+        at_once = max(1, 2**22 // (height * width))
+        for start in range(0, len(taps), at_once):
+            block = taps[start : start + at_once]
+            numbers = [tap for tap, *_ in block]
+            if channels > FEW:
+                pixels = images.reshape(-1, channels, self.columns)
+                parts = [self._matmul(pixels[..., c], weights[:, numbers, c]) for c in range(self.columns)]
+                products = self.xp.stack(parts, axis=-1).reshape(height, width, len(block), self.columns)
+            for place, (tap, *_) in enumerate(block):
+
+                def product(rows: slice, columns: slice, place: int = place, tap: int = tap) -> Array:
+                    if channels > FEW:
+                        return products[rows, columns, place]  # noqa: B023 - it is called at once
+                    return self.xp.einsum("jkqc,qc->jkc", images[rows, columns], weights[:, tap])
+
+                yield product, *block[place][1:]
 
     def _weights_of_taps(self) -> Array:
         """W with one of its channel axes contracted, group by group: ``[c_in or c_out, taps, columns]``."""

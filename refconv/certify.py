@@ -149,7 +149,7 @@ def _certify(options: argparse.Namespace, wanted: list[Layer], memory: int, on_c
                 _print(rows[-1], widths)
                 if not _written(options, implementation, dtype, memory, rows):
                     return 2
-    return _summary(rows, scaled, wanted)
+    return _summary(rows)
 
 
 def _row(
@@ -255,7 +255,9 @@ def _progress(total: int) -> Iterator[Callable[[str], None]]:
 def _print(row: Row, widths: tuple[int, int]) -> None:
     line = f"{row.layer:{widths[0]}}  {row.problem:{widths[1]}}  {row.operator:11}  {row.verdict:7}"
     if row.columns:
-        line += f"  {row.seconds:7.2f}  {row.certificate_seconds:14.2f}  {row.probability:.1e}"
+        line += f"  {row.seconds:7.2f}  {row.certificate_seconds:14.2f}  {row.probability:11.1e}"
+    if row.scaled:
+        line += f"  scaled: {row.scaled}"
     print(line + (f"\n  {row.reason}" if row.reason else ""), flush=True)
 
 
@@ -283,17 +285,12 @@ def _written(
     return True
 
 
-def _summary(rows: list[Row], scaled: list[Layer], wanted: list[Layer]) -> int:
+def _summary(rows: list[Row]) -> int:
     broken = [row for row in rows if row.verdict == "broken"]
     held = [row for row in rows if row.verdict == "held"]
-    smaller = [layer for layer in scaled if layer.changes]
-    if smaller:
-        print(f"\nscaled, to fit --memory: {len(smaller)} of {len(wanted)}")
-        for layer in smaller:
-            print(f"  {layer.name}: {layer.changes}")
     thinned = {row.thinned for row in rows if row.thinned}
     for text in sorted(thinned):
-        print(f"thinned: {text}")
+        print(f"thinned, {text}")
     missed = sum(row.probability for row in held)
     if broken:
         print(f"\nBROKEN: {len(broken)} of {len(broken) + len(held)} results")

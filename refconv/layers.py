@@ -14,6 +14,7 @@ import numpy.typing as npt
 from refconv.problem import Problem
 
 COLUMNS = ("name", "n", "h", "w", "cin", "cout", "kh", "kw", "sh", "sw", "ph", "pw", "dil", "groups")
+LEAST = 4
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,16 @@ def available_memory() -> int:
 
 
 def _smaller(problem: Problem) -> Problem | None:
-    """Half the images; or, of one image, half the longer side."""
+    """Half the images; or, of one image, half the longer side, while it leaves `LEAST` rows or columns of output."""
     if problem.batch > 1:
         return problem.replace(batch=(problem.batch + 1) // 2)
-    sides = sorted(("height", "width"), key=lambda name: -getattr(problem, name))
-    for name in sides:
-        size = getattr(problem, name)
+    for name in sorted(("height", "width"), key=lambda name: -getattr(problem, name)):
         try:
-            if size > 1:
-                return problem.replace(**{name: (size + 1) // 2})
+            small = problem.replace(**{name: (getattr(problem, name) + 1) // 2})
         except ValueError:  # the kernel must fit
             continue
+        if getattr(small, f"out_{name}") >= LEAST:
+            return small
     return None
 
 

@@ -17,6 +17,8 @@ import re
 from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 Operator = Literal["forward", "grad_input", "grad_weight"]
 OPERATORS: tuple[Operator, ...] = ("forward", "grad_input", "grad_weight")
 
@@ -253,7 +255,7 @@ _FORM = re.compile(
 
 
 def _whole(name: str, value: object, *, least: int = 1) -> int:
-    if isinstance(value, bool):
+    if isinstance(value, bool | np.bool_):  # which NumPy 2.0 takes for an index
         raise TypeError(f"{name} = {value!r} must be a whole number, not a bool")
     try:
         number = _operator.index(value)  # type: ignore[arg-type]

@@ -59,7 +59,9 @@ def grad_input(gy: Array, w: Array, problem: Problem) -> Array:
             for n in range(problem.kernel.width):
                 rows = _read_by_tap(m, problem.out_height, problem.stride.height, problem.dilation.height)
                 columns = _read_by_tap(n, problem.out_width, problem.stride.width, problem.dilation.width)
-                padded[:, rows, columns, inputs] += gradient[..., outputs] @ weights[m, n, :, outputs].T
+                # Not `@`, which would make one small product of each row of pixels.
+                product = np.tensordot(gradient[..., outputs], weights[m, n, :, outputs], axes=((3,), (1,)))
+                padded[:, rows, columns, inputs] += product
     gx = padded[:, top : top + problem.height, left : left + problem.width]
     return rounded(gx, g_.dtype)
 

@@ -29,6 +29,9 @@ FIELDS = (
 )
 DTYPE = np.dtype([(name, np.int32) for name in FIELDS])
 MOST = 2**31 - 1
+# The kernels count rows, columns and terms of their products in ints, in steps of a tile: the last tile begins below
+# the limit, and ends at most one side of it beyond. Threads divide by a side (kernels/tile.cuh), so none is longer.
+TILE_SIDE = 1024
 
 
 def struct(problem: Problem) -> npt.NDArray[Any]:
@@ -44,12 +47,15 @@ def struct(problem: Problem) -> npt.NDArray[Any]:
         "the kernel's extent": max(extent),
         "out_height * out_width": p.out_height * p.out_width,
         "height * width": p.height * p.width,
+    }
+    tiled = {
         "the kernel's taps * c_in": p.kernel.height * p.kernel.width * p.c_in,
         "the kernel's taps * c_out": p.kernel.height * p.kernel.width * p.c_out,
     }
-    for name, value in limited.items():
-        if value > MOST:
-            raise ValueError(f"problem {p}: {name} = {value} must be at most {MOST} for the CUDA kernels")
+    for limits, most in ((limited, MOST), (tiled, MOST - TILE_SIDE)):
+        for name, value in limits.items():
+            if value > most:
+                raise ValueError(f"problem {p}: {name} = {value} must be at most {most} for the CUDA kernels")
     values = (
         *(p.batch, p.height, p.width, p.c_in, p.c_out),
         *p.kernel,

@@ -15,7 +15,7 @@ class Reach:
     """Boolean arrays of the result's shape.
 
     must: some term of the sum holds the element. may: none does, but an implementation that multiplies explicit zeros,
-    of the padding or between the rows of a dilated G, has one that does.
+    of a padding or between the rows of a dilated G, has one that does.
     """
 
     must: Array
@@ -49,6 +49,7 @@ def reach(operator: Operator, operand: str, index: tuple[int, ...], problem: Pro
         i, j, k, _ = index
         rows, columns = np.arange(problem.height), np.arange(problem.width)
         must[i, :, :, inputs] = _plane(np.isin(rows, down[j]), np.isin(columns, across[k]))
+        may[i, :, :, inputs] = True  # a full convolution pads W, too
     elif operator == "grad_input":
         rows, columns = np.arange(problem.height), np.arange(problem.width)
         source = group * p + tap_channel

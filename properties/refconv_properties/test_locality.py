@@ -58,7 +58,8 @@ def test_locality(conv: Subject, problem: Problem, seed: int) -> None:
         poisoned = chosen.copy()
         poisoned[index] = poison
         expected, actual = computed(chosen), computed(poisoned)
-        _poisons(actual, expected, where, RESULTS[operator], f"{source} = {poison}")
+        as_it_must = np.isnan if np.isnan(poison) else np.isinf  # one infinite term, and finite ones
+        _poisons(actual, expected, as_it_must(actual), where, RESULTS[operator], f"{source} = {poison}")
 
 
 def _reaches_exactly(reached: Array, result: Array, must: Array, name: str, cause: str) -> None:
@@ -69,10 +70,9 @@ def _reaches_exactly(reached: Array, result: Array, must: Array, name: str, caus
         raise LawBroken(f"{element(name, index)} = {number(result[index])} where {cause}, but {holds}")
 
 
-def _poisons(actual: Array, expected: Array, where: Reach, name: str, cause: str) -> None:
-    """Not finite where it must be; elsewhere as before, or, where an explicit zero may meet it, not finite either."""
-    finite = np.isfinite(actual)
-    wrong = np.where(where.must, finite, ~(actual == expected) & ~(where.may & ~finite))
+def _poisons(actual: Array, expected: Array, poisoned: Array, where: Reach, name: str, cause: str) -> None:
+    """Poisoned where it must be; elsewhere as before, or, where an explicit zero may meet it, not finite either."""
+    wrong = np.where(where.must, ~poisoned, ~(actual == expected) & ~(where.may & ~np.isfinite(actual)))
     if wrong.any():
         index = tuple(int(i) for i in np.argwhere(wrong)[0])
         value = number(actual[index])

@@ -18,6 +18,10 @@ def _channels_first(values: Array) -> Array:
     return np.ascontiguousarray(np.moveaxis(values, -1, 1)).transpose(0, 2, 3, 1)
 
 
+def _exchanged(first: int, second: int) -> Callable[[Array], Array]:
+    return lambda values: values.swapaxes(first, second).copy().swapaxes(first, second)
+
+
 def _backwards(values: Array) -> Array:
     return values[::-1, ::-1, ::-1, ::-1].copy()[::-1, ::-1, ::-1, ::-1]
 
@@ -39,6 +43,8 @@ def _inside_a_larger_array(values: Array) -> Array:
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "in Fortran order": np.asfortranarray,
     "with channels first": _channels_first,
+    "with the first two axes exchanged in memory": _exchanged(0, 1),
+    "with the middle axes exchanged in memory": _exchanged(1, 2),
     "with negative strides": _backwards,
     "as every second element": _every_second,
     "as a slice of a larger array": _inside_a_larger_array,

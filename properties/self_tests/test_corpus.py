@@ -227,7 +227,6 @@ def assert_right(compiler: str, pair: Pair, schedule: Schedule) -> None:
 # What the checker does not find, and why; docs/simulator.md says the same. A test that fails here is good news.
 BEYOND = {
     "memcheck/device_table_overrun": "behind a __device__ array lies another variable of the module",
-    "racecheck/block_atomic_across_blocks": "every scope of an atomic counts as the whole device's",
 }
 BEYOND_CLANG = {"memcheck/float4_copy_misaligned": "clang copies a vector in four parts, each of which is aligned"}
 

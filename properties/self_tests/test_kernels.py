@@ -141,6 +141,13 @@ def test_a_problem_is_written_as_it_is_or_refused(problem):
 ONE = Problem(batch=1, height=1, width=1, c_in=1, c_out=1, kernel=1)
 
 
+def test_the_last_tile_ends_within_an_int():
+    for name in ("c_in", "c_out"):
+        most = geometry.MOST - geometry.TILE_SIDE
+        assert geometry.struct(ONE.replace(**{name: most}))[name] == most
+    assert max(convolution.LARGE.m, convolution.LARGE.n, convolution.LARGE.k) <= geometry.TILE_SIDE
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -154,6 +161,8 @@ ONE = Problem(batch=1, height=1, width=1, c_in=1, c_out=1, kernel=1)
         ({"c_in": 2**31}, "c_in"),
         ({"c_out": 2**31}, "c_out"),
         ({"c_in": 2**29, "height": 2, "width": 2, "kernel": 2}, "taps * c_in"),
+        ({"c_in": 2**31 - 1024}, "taps * c_in"),
+        ({"c_out": 2**31 - 1024}, "taps * c_out"),
         ({"stride": 2**31}, "stride"),
         ({"stride": (1, 2**31)}, "stride"),
         ({"dilation": (1, 2**31)}, "dilation"),

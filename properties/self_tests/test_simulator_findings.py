@@ -318,6 +318,26 @@ def test_threads_at_different_barriers(kernel, odd, schedule):
         assert f"<code>:{number}" in str(raised.value)
 
 
+@pytest.mark.parametrize("choice", ["ziglang", "g++"])
+def test_two_barriers_on_one_line_are_two(choice, monkeypatch):
+    if choice == "g++":
+        if not shutil.which("g++"):
+            pytest.skip("g++ is not installed")
+        monkeypatch.setenv("REFCONV_CXX", "g++")
+    code = """
+#define BOTH(odd) if (odd) __syncthreads(); else __syncthreads()
+extern "C" __global__ void direct() { if (threadIdx.x == 3) __syncthreads(); else __syncthreads(); }
+extern "C" __global__ void by_macro() { BOTH(threadIdx.x == 3); }
+extern "C" __global__ void one_of_three() { for (int i = 0; i < 3; ++i) { __syncthreads(); } __syncthreads(); }
+"""
+    module = RawModule(code=code)
+    for name, at in (("direct", 3), ("by_macro", 4)):
+        with pytest.raises(BarrierDivergence, match="divergent barrier") as raised:
+            module.get_function(name)((1,), (32,), ())
+        assert raised.value.finding.line == raised.value.finding.other.line == at
+    module.get_function("one_of_three")((2,), (64,), ())
+
+
 def test_a_barrier_that_a_thread_never_comes_to(kernel):
     for gone in (0, 3, 31):
         with pytest.raises(BarrierDivergence, match="has left") as raised:

@@ -489,6 +489,26 @@ def test_exactly_one_of_code_and_path(tmp_path):
         RawModule(path=tmp_path / "kernel.cu")
 
 
+def test_code_for_cupy_runs_with_another_import(compiler):
+    cp = simulator
+    add = cp.RawKernel(
+        'extern "C" __global__ void add(const float* a, const float* b, float* y) {'
+        " int i = blockDim.x * blockIdx.x + threadIdx.x; y[i] = a[i] + b[i]; }",
+        "add",
+    )
+    a = cp.asarray(range(25), dtype=np.float32)
+    b, y, z = cp.zeros_like(a), cp.zeros((5, 5), dtype=np.float32), cp.empty_like(a)
+    b[:] = 2
+    add((5,), (5,), (a, b, y))
+    add((5,), (5,), (a, y, z))
+    assert cp.asnumpy(z).tolist() == [2 * i + 2 for i in range(25)]
+    assert cp.asarray(a) is a
+    assert cp.asarray(a, np.float64).dtype == np.float64
+    assert simulator.memory.fence_of(cp.asarray(a, np.float64)) is not None
+    assert simulator.memory.fence_of(cp.asnumpy(a)) is None
+    assert cp.zeros(3).dtype == cp.empty(3).dtype == np.float64
+
+
 def test_raw_kernel(compiler):
     kernel = RawKernel('extern "C" __global__ void set(int* y) { *y = N; }', "set", options=("-DN=4",))
     assert isinstance(kernel, RawKernel)
@@ -575,6 +595,18 @@ def test_an_included_file_in_a_folder_of_the_options(scratch, tmp_path):
     (folder / "n.cuh").write_text("#define N 3\n")
     module = RawModule(code='#include "n.cuh"\n' + SET_N, options=(f"-I{folder}",))
     assert value_of(module.get_function("set")) == 3
+
+
+@pytest.mark.parametrize("name", ["n.cuh", "below/n.cuh"])
+def test_a_new_file_that_comes_earlier_is_found(scratch, tmp_path, name):
+    options = tuple(f"-I{tmp_path / folder}" for folder in ("first", "second", "third"))
+    for n, folder in ((3, "third"), (2, "second"), (1, "first"), (0, ".")):
+        file = tmp_path / folder / name
+        file.parent.mkdir(exist_ok=True, parents=True)
+        file.write_text(f"#define N {n}\n")
+        (tmp_path / "kernel.cu").write_text(f'#include "{name}"\n{SET_N}')
+        module = RawModule(path=tmp_path / "kernel.cu", options=options)
+        assert value_of(module.get_function("set")) == n
 
 
 @pytest.mark.parametrize(

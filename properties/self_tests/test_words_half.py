@@ -557,3 +557,64 @@ def test_layout_and_pairs(compiler):
         *(21, 12, 6.5, 14, 15, 65504, np.inf, 2.0**-24, 0, 2, 16384, 0.5, -2, 1, 0.5, 127, 0),
     ]
     assert f.tolist() == wanted
+
+
+# -- as parameters ---------------------------------------------------------------------------------------------
+
+PARAMETERS = """
+#include <cuda_fp16.h>
+#include <cuda_bf16.h>
+extern "C" __global__ void widened(float* y, __half h, __nv_bfloat16 b) { y[0] = h, y[1] = b; }
+"""
+
+
+def test_scalars_of_both_formats_are_passed_by_value():
+    y = np.zeros(2, np.float32)
+    kernel = RawModule(code=PARAMETERS).get_function("widened")
+    kernel((1,), (1,), (y, np.float16(1.5), ml_dtypes.bfloat16(-3)))
+    assert y.tolist() == [1.5, -3]
+
+
+@pytest.mark.parametrize(
+    ("h", "b", "said"),
+    [
+        (1.5, ml_dtypes.bfloat16(1), "needs float16, and the float 1.5 has no size: pass a numpy.float16 scalar"),
+        (np.float16(1), 1.5, "needs bfloat16, and the float 1.5 has no size: pass a ml_dtypes.bfloat16 scalar"),
+        (ml_dtypes.bfloat16(1), ml_dtypes.bfloat16(1), r"needs float16, but got bfloat16 \(2 bytes\)"),
+        (np.float16(1), np.float16(1), r"needs bfloat16, but got float16 \(2 bytes\)"),
+        (np.uint16(1), ml_dtypes.bfloat16(1), r"needs float16, but got uint16 \(2 bytes\)"),
+        (np.float32(1), ml_dtypes.bfloat16(1), r"needs float16, but got float32 \(4 bytes\)"),
+    ],
+)
+def test_a_scalar_of_another_format_is_refused(h, b, said):
+    kernel = RawModule(code=PARAMETERS).get_function("widened")
+    with pytest.raises(TypeError, match=said):
+        kernel((1,), (1,), (np.zeros(2, np.float32), h, b))
+
+
+# -- in shared memory, checked -----------------------------------------------------------------------------------
+
+SHARED = """
+#include <cuda_fp16.h>
+#include <cuda_bf16.h>
+template <class T, class Pair> __global__ void reverse(float* y) {
+    __shared__ T tile[64];
+    __shared__ Pair pairs[2][64];
+    tile[threadIdx.x] = T(float(threadIdx.x));
+    pairs[1][threadIdx.x] = Pair(T(1.0f), T(2.0f));
+    __syncthreads();
+    y[threadIdx.x] = float(tile[63 - threadIdx.x]) + float(pairs[1][63 - threadIdx.x].y);
+}
+"""
+
+
+@pytest.mark.parametrize("kernel", ["reverse<__half, __half2>", "reverse<__nv_bfloat16, __nv_bfloat162>"])
+@pytest.mark.parametrize("choice", ["ziglang", "g++"])
+def test_a_shared_array_has_no_hidden_variable_that_nobody_wrote(monkeypatch, choice, kernel):
+    if choice == "g++":
+        if not shutil.which("g++"):
+            pytest.skip("g++ is not installed")
+        monkeypatch.setenv("REFCONV_CXX", "g++")
+    y = np.zeros(64, np.float32)
+    RawModule(code=SHARED, name_expressions=(kernel,), check=True).get_function(kernel)((1,), (64,), (y,))
+    assert y.tolist() == [65 - i for i in range(64)]

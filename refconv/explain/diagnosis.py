@@ -16,6 +16,7 @@ from refconv.operands import Array
 from refconv.problem import Operator, Problem
 
 SECONDS = 1.0  # for one explanation
+UNIFORM = (1, 3, 5)  # seeds of operands that tell the most apart, see `exact.PATTERNS`
 SHOWN = 3  # terms of a list that are written out
 LARGEST = 2_000_000  # products in one changed formula: above that, no hypothesis is tried
 OPERANDS: dict[Operator, tuple[str, str]] = {
@@ -89,7 +90,7 @@ def diagnose(
         except Exception as error:
             return Diagnosis(operator, problem, sentences=[f"{operator} raised {type(error).__name__}: {error}"])
     if result.shape != problem.result_shape(operator):
-        sentence = shapes.explained(operator, result.shape, problem)
+        sentence = _shape(call, problem, operator, first.dtype, result.shape, deadline)
         return Diagnosis(operator, problem, sentences=[sentence] if sentence else [])
     case = Case(operator, first, second, problem)
     if problem.multiplications > LARGEST:
@@ -151,6 +152,8 @@ def named(operator: Operator, term: Term, problem: Problem) -> str:
 def _terms(operator: Operator, problem: Problem, reading: Reading) -> Iterator[str]:
     subject = element(shapes.NAMES[operator], reading.index)
 
+    least = "at least " if reading.limit else ""
+
     def listed(terms: list[Term], total: str = "") -> str:
         text = ", ".join(named(operator, term, problem) for term in terms[:SHOWN])
         return text + (f" and {len(terms) - SHOWN} more" if len(terms) > SHOWN else "") + total
@@ -160,7 +163,8 @@ def _terms(operator: Operator, problem: Problem, reading: Reading) -> Iterator[s
     if not np.isfinite(reading.offset):
         return
     if reading.missing:
-        yield f"{subject} lacks {listed(reading.missing, f' ({len(reading.missing)} of its {reading.terms} terms)')}"
+        share = f" ({least}{len(reading.missing)} of its {reading.terms} terms)"
+        yield f"{subject} lacks {listed(reading.missing, share)}"
     # Those first that stand where a missing one should: with the same second operand.
     partners = {b: place for place, (_, b) in reversed(list(enumerate(reading.missing)))}
     foreign = sorted(reading.foreign, key=lambda found: partners.get(found[0][1], len(partners)))
@@ -247,30 +251,48 @@ def _hypothesis(call: Call, case: Case, result: Array, deadline: float) -> str:
     survivors = [mistake for mistake in TABLE if mistake.explains(case, result)]
     if not survivors:
         return ""
-    for seed in (1, 2):
+    for seed in UNIFORM[:2]:
         other = _case(case.operator, case.problem, case.first.dtype, seed)
         answer = _answer(call, other, deadline)
         if answer is not None:
             survivors = [mistake for mistake in survivors if mistake.explains(other, answer)]
     if not survivors:
         return ""
-    agreeing, agreeing_when_wrong, tried, wrong = dict.fromkeys(survivors, 0), dict.fromkeys(survivors, 0), 0, 0
+    for_, against = dict.fromkeys(survivors, 0), dict.fromkeys(survivors, 0)
     for problem in variations(case.problem):
-        other = _case(case.operator, problem, case.first.dtype, 3)
+        other = _case(case.operator, problem, case.first.dtype, UNIFORM[2])
         answer = _answer(call, other, deadline)
         if answer is None or answer.shape != other.expected.shape:
             continue
-        is_wrong = not (answer == other.expected).all()
-        tried, wrong = tried + 1, wrong + is_wrong
+        is_right = bool((answer == other.expected).all())
         for mistake in survivors:
-            if mistake.explains(other, answer):
-                agreeing[mistake] += 1
-                agreeing_when_wrong[mistake] += is_wrong
-    best: Hypothesis = max(survivors, key=lambda mistake: agreeing[mistake])  # of equals, the first of the table
-    if wrong and not agreeing_when_wrong[best]:
+            if not mistake.explains(other, answer):
+                against[mistake] += 1
+            elif not is_right:  # else the mistake would not show there
+                for_[mistake] += 1
+    # Of equals, the first of the table.
+    best: Hypothesis = max(survivors, key=lambda mistake: (for_[mistake] > 0, for_[mistake] - against[mistake]))
+    tried = for_[best] + against[best]
+    if for_[best] * 3 < tried:
         return ""  # it happens to fit here, where little can be told apart
-    elsewhere = f", here and on {agreeing[best]} of {tried} other problems" if tried else ""
+    elsewhere = f", here and on {for_[best]} of {tried} other problems" if tried else ""
     return f"one mistake explains every element{elsewhere}: {best.sentence}"
+
+
+def _shape(
+    call: Call, problem: Problem, operator: Operator, dtype: np.dtype[np.generic], shape: Index, deadline: float
+) -> str:
+    """The slip that makes this shape, and the shapes of most other problems; or nothing."""
+    slips = shapes.slips(operator, shape, problem)
+    fitting = dict.fromkeys(slips, 0)
+    if len(slips) > 1:
+        for other in variations(problem):
+            answer = _answer(call, _case(operator, other, dtype, UNIFORM[0]), deadline)
+            for slip in shapes.slips(operator, answer.shape, other) if answer is not None else ():
+                if slip in fitting:
+                    fitting[slip] += 1
+    best = max(slips, key=lambda slip: fitting[slip], default="")
+    return f"{shapes.NAMES[operator]} would have this shape if {best}" if best else ""
 
 
 def _case(operator: Operator, problem: Problem, dtype: np.dtype[np.generic], seed: int) -> Case:
@@ -295,31 +317,61 @@ def variations(problem: Problem) -> list[Problem]:
     """Problems like this one, but larger and less symmetric: what looks alike on a small one differs here."""
     (a_h, a_w), (s_h, s_w), (d_h, d_w), groups = problem.kernel, problem.stride, problem.dilation, problem.groups
     top, bottom, left, right = problem.padding
-    base: dict[str, object] = {
-        "batch": max(problem.batch, 1) + 1,
-        "c_in": problem.c_in + groups,
-        "c_out": problem.c_out + 2 * groups,
-        "height": problem.height + 3,
-        "width": problem.width + 5,
+    batch = problem.batch | 1
+    # Odd numbers leave something over, whatever the tile.
+    images: dict[str, object] = {
+        "batch": batch + 2,
+        "height": (problem.height + 2) | 1,
+        "width": (problem.width + 5) | 1,
     }
+    channels: dict[str, object] = {
+        "c_in": (problem.c_in_per_group | 1) * groups + 2 * groups,
+        "c_out": (problem.c_out_per_group | 1) * groups + 4 * groups,
+    }
+    base = {**images, **channels}
     changes: list[dict[str, object]] = [
-        {},
-        {"kernel": (a_h + 1, a_w + 2), "height": problem.height + 4 * d_h, "width": problem.width + 6 * d_w},
-        {"stride": (s_h + 1, s_w + 2), "height": problem.height + 3 * s_h + 4, "width": problem.width + 3 * s_w + 9},
-        {"padding": (top + 1, bottom, left + 2, right + 1)},
-        {"padding": (top, bottom + 2, left + 1, right), "kernel": (a_h + 1, a_w), "height": problem.height + 3 * d_h},
+        images,
+        channels,
+        base,
+        {**base, "kernel": (a_h + 1, a_w + 2), "height": problem.height + 4 * d_h, "width": problem.width + 6 * d_w},
         {
+            **base,
+            "stride": (s_h + 1, s_w + 2),
+            "height": problem.height + 3 * s_h + 4,
+            "width": problem.width + 3 * s_w + 9,
+        },
+        {**base, "padding": (top + 1, bottom, left + 2, right + 1)},
+        {
+            **base,
+            "padding": (top, bottom + 1, left, right + 2),
+            "height": problem.height + 4,
+            "width": problem.width + 8,
+        },
+        {
+            **base,
+            "padding": (top, bottom + 2, left, right + 1),
+            "height": problem.height + 5,
+            "width": problem.width + 7,
+        },
+        {
+            **base,
+            "padding": (top, bottom + 2, left + 1, right),
+            "kernel": (a_h + 1, a_w),
+            "height": problem.height + 3 * d_h,
+        },
+        {
+            **base,
             "kernel": (max(a_h, 2), max(a_w, 3)),
             "dilation": (d_h + 1, d_w + 2),
             "height": problem.height + 6 * a_h + d_h,
             "width": problem.width + 9 * a_w + 2 * d_w,
         },
-        {"groups": 2 * groups, "c_in": 4 * groups, "c_out": 6 * groups},
+        {**base, "groups": 2 * groups, "c_in": 6 * groups, "c_out": 10 * groups},
     ]
     found = []
     for change in changes:
         try:
-            other = problem.replace(**{**base, **change})
+            other = problem.replace(**change)
         except ValueError:
             continue
         if other.multiplications <= LARGEST:

@@ -86,9 +86,9 @@ class Form:
         kind = accumulator(first, second)
         a, b = first.astype(kind), second.astype(kind)
         if operator == "grad_input":
-            total = self._scattered(np.tensordot(a, self._dense(b, problem), axes=((3,), (3,))), problem)
+            total = self._scattered(np.tensordot(a, self.dense(b, problem), axes=((3,), (3,))), problem)
         elif operator == "forward":
-            total = np.tensordot(self._gathered(a), self._dense(b, problem), axes=((3, 4, 5), (0, 1, 2)))
+            total = np.tensordot(self._gathered(a), self.dense(b, problem), axes=((3, 4, 5), (0, 1, 2)))
         else:
             dense = np.tensordot(self._gathered(b), a, axes=((0, 1, 2), (0, 1, 2)))
             total = np.zeros(problem.w_shape, kind)
@@ -109,7 +109,7 @@ class Form:
         flat = x.reshape(-1, x.shape[-1])
         return np.where((self.pixels >= 0)[..., None], flat[self.pixels], np.zeros((), x.dtype))
 
-    def _dense(self, w: Array, problem: Problem) -> Array:
+    def dense(self, w: Array, problem: Problem) -> Array:
         """W spread over all input channels: ``[a_h, a_w, c_in, c_out]``."""
         dense = np.zeros((*problem.kernel, problem.c_in, problem.c_out), w.dtype)
         for p, outputs, inputs in self._channels():

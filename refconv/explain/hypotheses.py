@@ -13,7 +13,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from refconv.explain.form import Axis, Form, axes
-from refconv.operands import Array
+from refconv.operands import Array, accumulator
 from refconv.problem import Operator, Problem
 
 
@@ -120,6 +120,9 @@ def _geometries() -> Iterator[Hypothesis]:
     yield from _on_each_axis("the stride is ignored", lambda axis: replace(axis, stride=1))
     yield from _on_each_axis("the dilation is ignored", lambda axis: replace(axis, dilation=1))
     yield from _on_each_axis("the dilation is applied twice", lambda axis: replace(axis, dilation=axis.dilation**2))
+    yield from _on_each_axis(
+        "a dilation above 2 is taken for 2", lambda axis: replace(axis, dilation=min(axis.dilation, 2))
+    )
     yield from _on_each_axis("the stride is applied twice", lambda axis: replace(axis, stride=axis.stride**2))
     yield from _on_each_axis("the padding is applied twice", lambda axis: replace(axis, before=2 * axis.before))
     yield from _on_each_axis(
@@ -195,6 +198,14 @@ def _geometries() -> Iterator[Hypothesis]:
             reads, slice(max((axis.size - _extent(axis)) // axis.stride + 1, 0), None)
         ),
     )
+    yield from _of_the_other_axis_only(
+        "the kernel is taken for as wide as high, or as high as wide: taps beyond are left out",
+        lambda reads, other: _without_tap(reads, slice(other.taps, None)),
+    )
+    yield from _of_the_other_axis_only(
+        "the output is taken for as wide as high, or as high as wide: pixels beyond are left out",
+        lambda reads, other: _without_outputs(reads, slice(other.out, None)),
+    )
     yield from _reads(
         "the sum over the output ends at floor((h - m)/s - 1), as the derivation first printed it", _as_printed
     )
@@ -214,7 +225,18 @@ def _mirrored(reads: Array, axis: Axis) -> Array:
     return np.minimum(inside, period - inside) if axis.size > 1 else reads * 0
 
 
-def _without_tap(reads: Array, tap: int) -> Array:
+def _of_the_other_axis_only(sentence: str, change: Callable[[Array, Axis], Array]) -> Iterator[Hypothesis]:
+    """Rows as far as the width goes, and columns as far as the height goes."""
+
+    def result(case: Case) -> Array:
+        height, width = axes(case.problem)
+        rows, columns = change(height.reads(), width), change(width.reads(), height)
+        return case.apply(Form.reading(case.problem, rows, columns))
+
+    yield Hypothesis(sentence, result)
+
+
+def _without_tap(reads: Array, tap: int | slice) -> Array:
     return _without_outputs(reads.T, tap).T
 
 
@@ -246,8 +268,15 @@ def _memory() -> Iterator[Hypothesis]:
         "pixels outside the image are read from whatever lies there: no bound is checked",
         lambda case: _unchecked(case, rows_checked=False),
     )
-    yield _pixels("rows are as far apart as the image is high: u h + v for u w + v", lambda case: _pitch(case))
-    yield _pixels("the bounds of height and width are exchanged", lambda case: _bounds(case))
+    yield _pixels(
+        "rows are as far apart as the image is high: u h + v for u w + v",
+        lambda case: _pitch(case, case.problem.height),
+    )
+    yield _pixels(
+        "rows are as far apart as the output is wide: u out_w + v for u w + v",
+        lambda case: _pitch(case, case.problem.out_width),
+    )
+    yield _pixels("the bounds of height and width are exchanged", _bounds)
     yield _pixels("im2col is skipped: the t-th output pixel reads the t-th input pixel", _no_im2col)
     yield Hypothesis(
         "taps are as far apart as the kernel is high: m a_h + n for m a_w + n",
@@ -291,11 +320,11 @@ def _unchecked(case: Case, *, rows_checked: bool) -> Array:
     return np.where(inside, pixels, -1)
 
 
-def _pitch(case: Case) -> Array:
+def _pitch(case: Case, pitch: int) -> Array:
     problem = case.problem
     image, pixel = np.divmod(case.form.pixels, problem.height * problem.width)
     u, v = np.divmod(pixel, problem.width)
-    pixels = image * problem.height * problem.width + u * problem.height + v
+    pixels = image * problem.height * problem.width + u * pitch + v
     inside = (case.form.pixels >= 0) & (pixels < problem.batch * problem.height * problem.width)
     return np.where(inside, pixels, -1)
 
@@ -417,6 +446,19 @@ def _parts() -> Iterator[Hypothesis]:
         "the output channels of the groups are interleaved",
         lambda case: case.over("Y", lambda y: _interleaved(y, case.problem.groups)),
     )
+    yield Hypothesis(
+        "the output channels of the groups are interleaved in W",
+        lambda case: case.over("W", lambda w: _interleaved(w, case.problem.groups)),
+    )
+    yield Hypothesis(
+        "the output channels of the groups are interleaved in W, the other way round",
+        lambda case: case.over("W", lambda w: _interleaved(w, case.problem.c_out_per_group)),
+    )
+    yield Hypothesis(
+        "every group has the weights of the first one",
+        lambda case: case.over("W", lambda w: w[..., np.arange(case.problem.c_out) % case.problem.c_out_per_group]),
+    )
+    yield Hypothesis("the quotients (u + top - m d)/s are rounded down where they should be whole", _rounded_quotients)
     yield from _images()
     yield Hypothesis(
         "the last tap of the kernel is left out",
@@ -432,6 +474,25 @@ def _parts() -> Iterator[Hypothesis]:
             case.form.without(~_place(case, (None, None, None, *((a - 1) // 2 for a in case.problem.kernel))))
         ),
     )
+
+
+def _rounded_quotients(case: Case) -> Array | None:
+    """dX gathered from G: every pixel gets a term from every tap."""
+    if case.operator != "grad_input":
+        return None
+    maps, insides = [], []
+    for axis in axes(case.problem):
+        u, m = np.arange(axis.size)[:, None], np.arange(axis.taps)
+        j = (u + axis.before - m * axis.dilation) // axis.stride
+        insides.append((j >= 0) & (j < axis.out))
+        maps.append(np.clip(j, 0, axis.out - 1))
+    (j, k), (rows, columns) = maps, insides
+    kind = accumulator(case.first, case.second)
+    gathered = case.first.astype(kind)[:, j][:, :, :, k]  # [b, u, m, v, n, l]
+    inside = rows[:, :, None, None] & columns
+    gathered = np.where(inside[None, ..., None], gathered, np.zeros((), kind))
+    dense = case.form.dense(case.second.astype(kind), case.problem)
+    return np.tensordot(gathered, dense, axes=((2, 4, 5), (0, 1, 3))).astype(case.first.dtype)
 
 
 def _interleaved(y: Array, groups: int) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from refconv.explain.form import Axis, axes
 from refconv.problem import Operator, Problem
@@ -12,15 +13,11 @@ NAMES = {"forward": "Y", "grad_input": "dX", "grad_weight": "dW"}
 Size = Callable[[Axis], int]
 
 
-def explained(operator: Operator, shape: tuple[int, ...], problem: Problem) -> str:
-    """One sentence on why ``operator`` may have returned ``shape``, or an empty one."""
-    right = problem.result_shape(operator)
-    if shape == right:
-        return ""
-    for sentence, wrong in _slips(operator, problem):
-        if shape == wrong:
-            return f"{NAMES[operator]} would have this shape if {sentence}"
-    return ""
+def slips(operator: Operator, shape: tuple[int, ...], problem: Problem) -> list[str]:
+    """Sentences, each of which would make ``operator`` return ``shape``, the likelier first; none for the right one."""
+    if shape == problem.result_shape(operator):
+        return []
+    return [sentence for sentence, wrong in _slips(operator, problem) if shape == wrong]
 
 
 def _slips(operator: Operator, problem: Problem) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -40,7 +37,9 @@ def _slips(operator: Operator, problem: Problem) -> Iterator[tuple[str, tuple[in
         yield from sized(sentence, size)
     if operator == "forward":
         for what, name in (("strides", "stride"), ("paddings", "before"), ("dilations", "dilation")):
-            yield f"the {what} of height and width were swapped", _swapped(right, height, width, name)
+            yield f"the {what} of height and width were swapped", _sized(right, (height, width), (width, height), name)
+            yield f"the width had the {what} of the height", _sized(right, (height, width), (height, height), name)
+            yield f"the height had the {what} of the width", _sized(right, (height, width), (width, width), name)
     yield (
         "height and width were swapped",
         ((right[1], right[0], *right[2:]) if first == 0 else (right[0], right[2], right[1], right[3])),
@@ -71,9 +70,13 @@ def _span(axis: Axis) -> int:
     return axis.size + axis.before + axis.after - axis.dilation * (axis.taps - 1) - 1
 
 
+def _reached(axis: Axis) -> int:
+    """Input rows up to the end of the last window, less the padding."""
+    return (axis.out - 1) * axis.stride + axis.dilation * (axis.taps - 1) + 1 - axis.before - axis.after
+
+
 _OUTPUT: tuple[tuple[str, Size], ...] = (
     ("the output size were rounded up instead of down", lambda axis: -(-_span(axis) // axis.stride) + 1),
-    ("the + 1 of the output size were forgotten", lambda axis: _span(axis) // axis.stride),
     ("the dilation were ignored in the output size", lambda a: (a.size + a.before + a.after - a.taps) // a.stride + 1),
     ("the padding were ignored in the output size", lambda a: (_span(a) - a.before - a.after) // a.stride + 1),
     ("the padding were counted on one side only", lambda a: (_span(a) - a.after) // a.stride + 1),
@@ -84,6 +87,7 @@ _OUTPUT: tuple[tuple[str, Size], ...] = (
         lambda a: (_span(a) + a.after - a.before) // a.stride + 1,
     ),
     ("the stride were ignored in the output size", lambda axis: _span(axis) + 1),
+    ("the + 1 of the output size were forgotten", lambda axis: _span(axis) // axis.stride),
     ("the output size were ceil(h / s)", lambda axis: -(-axis.size // axis.stride)),
     ("the output were as large as the input", lambda axis: axis.size),
     ("the output were that of a full convolution", lambda a: (a.size + a.dilation * (a.taps - 1) - 1) // a.stride + 1),
@@ -91,8 +95,13 @@ _OUTPUT: tuple[tuple[str, Size], ...] = (
 _INPUT: tuple[tuple[str, Size], ...] = (
     (
         "the remainder that no window reaches were dropped",
-        lambda a: (a.out - 1) * a.stride + a.dilation * (a.taps - 1) + 1 - a.before - a.after,
+        _reached,
     ),
+    (
+        "one row or column of the remainder were restored, however many there are",
+        lambda a: _reached(a) + min(a.remainder, 1),
+    ),
+    ("the remainder were added twice", lambda a: _reached(a) + 2 * a.remainder),
     ("the padding were not cropped", lambda axis: axis.size + axis.before + axis.after),
     (
         "the remainder were dropped and the padding not cropped",
@@ -115,14 +124,12 @@ _KERNEL: tuple[tuple[str, Size], ...] = (
 )
 
 
-def _swapped(right: tuple[int, ...], height: Axis, width: Axis, name: str) -> tuple[int, ...]:
-    """Y's shape with one property of the axes exchanged."""
+def _sized(right: tuple[int, ...], ours: tuple[Axis, Axis], theirs: tuple[Axis, Axis], name: str) -> tuple[int, ...]:
+    """Y's shape with one property of each axis taken from another."""
     sizes = []
-    for axis, other in ((height, width), (width, height)):
-        taken = {key: getattr(axis, key) for key in ("stride", "before", "after", "dilation")}
-        taken[name] = getattr(other, name)
+    for axis, other in zip(ours, theirs, strict=True):
+        taken = replace(axis, **{name: getattr(other, name)})
         if name == "before":
-            taken["after"] = other.after
-        span = axis.size + taken["before"] + taken["after"] - taken["dilation"] * (axis.taps - 1) - 1
-        sizes.append(span // taken["stride"] + 1)
+            taken = replace(taken, after=other.after)
+        sizes.append(_span(taken) // taken.stride + 1)
     return (right[0], *sizes, right[3])

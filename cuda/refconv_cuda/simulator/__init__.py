@@ -16,7 +16,7 @@ from refconv_cuda.simulator.errors import (
     SimulatorError,
     UninitialisedRead,
 )
-from refconv_cuda.simulator.memory import copy, empty
+from refconv_cuda.simulator.memory import asarray, asnumpy, copy, empty, empty_like, zeros, zeros_like
 from refconv_cuda.simulator.module import RawKernel, RawModule
 from refconv_cuda.simulator.schedule import Schedule, checked, scheduled
 
@@ -33,8 +33,13 @@ __all__ = [
     "Schedule",
     "SimulatorError",
     "UninitialisedRead",
+    "asarray",
+    "asnumpy",
     "checked",
     "copy",
     "empty",
+    "empty_like",
     "scheduled",
+    "zeros",
+    "zeros_like",
 ]

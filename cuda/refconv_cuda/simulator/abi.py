@@ -42,6 +42,7 @@ class Launch(c.Structure):
         ("dynamic_shared", c.c_uint32),
         ("poison", c.c_uint32),
         ("canary", c.c_uint8),
+        ("workers", c.c_int32),
         ("region_count", c.c_int32),
         ("regions", c.POINTER(Region)),
     )

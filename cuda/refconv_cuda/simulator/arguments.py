@@ -24,7 +24,7 @@ _ALIGNMENT = 64  # bytes: that of the most aligned struct that a compiler may lo
 VECTOR_ALIGNMENT = 16  # bytes: a kernel may load float4 from any array that it is given
 
 _KINDS = frozenset("iufb")  # of parameters that have a NumPy dtype, by the same letter
-_WORDS = {"i": "int", "u": "uint", "f": "float", "b": "bool"}
+_WORDS = {"i": "int", "u": "uint", "f": "float", "b": "bool", "h": "float", "g": "bfloat"}
 
 
 @dataclass(frozen=True)
@@ -175,15 +175,19 @@ def _bytes(slot: Slot, value: object) -> bytes:
     """The bytes of a scalar or of a struct."""
     if not isinstance(value, (np.generic, np.ndarray)):
         if isinstance(value, (bool, int, float)):
-            example = slot.wanted if slot.kind != "V" else "a structured dtype"
+            example = {"V": "numpy.a structured dtype", "g": "ml_dtypes.bfloat16"}.get(
+                slot.kind, f"numpy.{slot.wanted}"
+            )
             raise TypeError(
-                f"{slot.name} needs {slot.wanted}, and {_described(value)} has no size: pass a numpy.{example} scalar"
+                f"{slot.name} needs {slot.wanted}, and {_described(value)} has no size: pass a {example} scalar"
             )
         raise TypeError(f"{slot.name} needs {slot.wanted}, not {_described(value)}")
     if value.size != 1:
         raise TypeError(f"{slot.name} is passed by value and needs a scalar, not an array of shape {value.shape}")
     dtype = value.dtype
-    if dtype.itemsize != slot.size or not (slot.kind == "V" or dtype.kind == slot.kind):
+    # bfloat16 is no kind of NumPy's own, but has its name from ml_dtypes.
+    fits = dtype.name == slot.wanted if slot.kind in "gh" else slot.kind in ("V", dtype.kind)
+    if dtype.itemsize != slot.size or not fits:
         raise TypeError(f"{slot.name} needs {slot.wanted}, but got {dtype} ({dtype.itemsize} bytes)")
     if dtype != dtype.newbyteorder("="):  # isnative does not look into a struct's arrays
         raise TypeError(f"{slot.name} has dtype {dtype}, but a kernel reads the machine's byte order")

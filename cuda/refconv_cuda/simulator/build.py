@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import enum
 import functools
 import hashlib
 from pathlib import Path
@@ -13,20 +14,27 @@ from refconv_cuda.simulator.errors import CompileError
 RUNTIME = Path(__file__).parent / "runtime"
 INCLUDES = (RUNTIME, RUNTIME / "include")
 RUNTIME_SOURCES = (
-    *("fiber.cpp", "block.cpp", "warp.cpp", "image.cpp", "shared_memory.cpp", "trap.cpp", "grid.cpp"),
+    *("fiber.cpp", "block.cpp", "warp.cpp", "image.cpp", "shared_memory.cpp", "trap.cpp", "grid.cpp", "print.cpp"),
     *("shadow.cpp", "fences.cpp", "hooks.cpp"),
+    "workers.cpp",
 )
 
-CHECK_DEFINITION = ("-DREFCONV_CHECK",)
+
+class Kind(enum.Enum):
+    """How a module is built: for launches in any order, with every access checked, or with its blocks shared out."""
+
+    PLAIN = ()
+    CHECKED = ("-DREFCONV_CHECK",)
+    THREADS = ("-DREFCONV_THREADS",)
 
 
-def library(unit: str, *, check: bool) -> tuple[ctypes.CDLL, Path]:
+def library(unit: str, kind: Kind) -> tuple[ctypes.CDLL, Path]:
     """The shared library of a translation unit, from the cache or built now, and its file.
 
-    check: with the checker's hooks. Raises `CompileError`, `CompilerMissing`.
+    Raises `CompileError`, `CompilerMissing`.
     """
     tool = compiler.find()
-    options = (*CHECK_DEFINITION, *tool.check_flags) if check else ()
+    options = (*kind.value, *(tool.check_flags if kind is Kind.CHECKED else ()))
     key = _digest(tool, _runtime_text(), *options, unit)
 
     def build(workspace: Path, output: Path) -> None:
@@ -34,15 +42,15 @@ def library(unit: str, *, check: bool) -> tuple[ctypes.CDLL, Path]:
         source.write_text(unit)
         store = workspace.parent
         tool.compile(source, built, options=options, include=INCLUDES, cache=store)
-        tool.link([built, *_runtime_objects(store, check)], output, cache=store)
+        tool.link([built, *_runtime_objects(store, kind)], output, cache=store)
 
     file = cache.built(f"kernel-{key}.so", build)
     return _load(file), file
 
 
-def _runtime_objects(store: Path, check: bool) -> list[Path]:
+def _runtime_objects(store: Path, kind: Kind) -> list[Path]:
     tool = compiler.find()
-    options = ("-Wall", "-Wextra", *(CHECK_DEFINITION if check else ()))
+    options = ("-Wall", "-Wextra", *kind.value)
     key = _digest(tool, _runtime_text(), *options)
 
     def build(name: str, workspace: Path, output: Path) -> None:

@@ -27,6 +27,10 @@ FLAGS = (
     # Touches every page of a large frame in turn, so that none jumps over the no-access page below a stack.
     "-fstack-clash-protection",
     "-fno-math-errno",
+    # What a kernel prints goes through the runtime (print.cpp), also where it could be a puts.
+    "-fno-builtin-printf",
+    # As on a GPU; on aarch64 a plain char would be unsigned.
+    "-fsigned-char",
     # NVCC fuses multiply-adds where it likes; here a sum is what the source says.
     "-ffp-contract=off",
     # CUDA code reads float4 through float pointers.

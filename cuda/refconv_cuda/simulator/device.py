@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any
 
 import numpy as np
@@ -47,4 +48,6 @@ class Simulator:
 
     @functools.cache  # noqa: B019 (there is one simulator, and it lives as long as the process)
     def kernel(self, file: str, name: str) -> RawKernel:
-        return RawModule(path=KERNELS / file, name_expressions=(name,)).get_function(name)
+        # Blocks of our own kernels have nothing to do with one another.
+        threads = len(os.sched_getaffinity(0))
+        return RawModule(path=KERNELS / file, name_expressions=(name,), threads=threads).get_function(name)

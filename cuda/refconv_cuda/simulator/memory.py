@@ -149,7 +149,7 @@ def array_at(address: int) -> Array | None:
     return None
 
 
-def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike, *, alignment: int | None = None) -> Array:
+def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike = float, *, alignment: int | None = None) -> Array:
     """An array of device memory that holds poison.
 
     alignment: of its first byte. The default, the dtype's own, lets no byte lie between array and fence; a kernel
@@ -172,6 +172,35 @@ def copy(array: Array, *, alignment: int | None = None) -> Array:
     assert fence is not None
     fence.poison = None
     return device
+
+
+# -- by CuPy's names -----------------------------------------------------------------------------------------------
+
+
+def asarray(values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> Array:
+    """``values`` as an array of device memory: itself if it is one of that dtype, else a copy. Raises as NumPy does."""
+    array = np.asarray(values, dtype)
+    return array if fence_of(array) is not None else copy(array)
+
+
+def asnumpy(array: Array) -> Array:
+    """A copy in ordinary memory."""
+    return np.array(array)
+
+
+def zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike = float) -> Array:
+    """An array of device memory that holds 0."""
+    return copy(np.zeros(shape, dtype))
+
+
+def zeros_like(array: Array) -> Array:
+    """An array of device memory that holds 0, of the shape and dtype of ``array``."""
+    return copy(np.zeros(array.shape, array.dtype))
+
+
+def empty_like(array: Array) -> Array:
+    """An array of device memory that holds poison, of the shape and dtype of ``array``."""
+    return empty(array.shape, array.dtype)
 
 
 def fence_of(array: Array) -> Fence | None:

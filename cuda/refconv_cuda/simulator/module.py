@@ -15,6 +15,7 @@ import numpy as np
 
 from refconv_cuda.simulator import abi, build, findings, memory, schedule, symbols
 from refconv_cuda.simulator.arguments import Slot, arrange
+from refconv_cuda.simulator.build import Kind
 from refconv_cuda.simulator.preprocessor import by_file, preprocessed, relevant_options
 from refconv_cuda.simulator.refused import refuse
 from refconv_cuda.simulator.translation_unit import MOST_DYNAMIC_SHARED, Declaration, declarations, translation_unit
@@ -24,9 +25,11 @@ GRID_LIMITS = (2**31 - 1, 65535, 65535)
 BLOCK_LIMITS = (1024, 1024, 64)
 MOST_THREADS = 1024
 STEP_BUDGET = 10**9  # about ten seconds of a checked launch
+SHARED_FROM = 2**13  # threads of a launch: with fewer, operating-system threads cost more than they save
+MOST_WORKERS = 16  # as in runtime/trap.h
 
 # A launch owns the process's signal handlers while it runs.
-_launching = threading.Lock()
+_launching = threading.RLock()
 
 
 class _Build(NamedTuple):
@@ -44,6 +47,9 @@ class RawModule:
     NVRTC takes is accepted and has no meaning here. ``name_expressions``: template instances, ``"kernel<float>"``.
     ``check``: watch every access to memory, and stop at the first that is wrong; None leaves it to `checked`.
     ``step_budget``: how many accesses a checked launch may make before it counts as endless; 0 for no limit.
+    ``threads``: how many operating-system threads may share the blocks of a large launch, if it is unchecked and in
+    order. It is for kernels whose blocks do not depend on each other; what several add up with float atomics then
+    depends on chance.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class RawModule:
         name_expressions: Sequence[str] = (),
         check: bool | None = None,
         step_budget: int = STEP_BUDGET,
+        threads: int = 1,
     ) -> None:
         if (code is None) == (path is None):
             raise TypeError("exactly one of code and path must be given")
@@ -65,7 +72,10 @@ class RawModule:
         self._name_expressions = tuple(name_expressions)
         self.check = check
         self.step_budget = step_budget
-        self._builds: dict[bool, _Build] = {}
+        self.threads = _whole("threads", threads)
+        if self.threads < 1:
+            raise ValueError(f"threads = {threads} must be at least 1")
+        self._builds: dict[Kind, _Build] = {}
 
     def get_function(self, name: str) -> RawKernel:
         """The kernel of that name, or that name expression. Raises ``ValueError`` for one that there is not."""
@@ -90,19 +100,29 @@ class RawModule:
         """Whether a launch now would be checked."""
         return schedule.checking() if self.check is None else self.check
 
-    def build(self) -> _Build:
-        """The module, built with or without the checker as it was made, or as `checked` says now."""
-        check = self.is_checked()
-        if check not in self._builds:
-            self._builds[check] = self._build(check)
-        return self._builds[check]
+    def build(self, *, shared_out: bool = False) -> _Build:
+        """The module, built with or without the checker as it was made, or as `checked` says now.
 
-    def _build(self, check: bool) -> _Build:
+        shared_out: such that several operating-system threads can run it, which the checker cannot.
+        """
+        kind = Kind.THREADS if shared_out else Kind.CHECKED if self.is_checked() else Kind.PLAIN
+        if kind not in self._builds:
+            self._builds[kind] = self._build(kind)
+        return self._builds[kind]
+
+    def workers(self, blocks: int, threads: int) -> int:
+        """How many operating-system threads share a launch of so many blocks and threads, if it came now."""
+        if self.is_checked() or schedule.current().order != "in order" or blocks * threads < SHARED_FROM:
+            return 1
+        return min(self.threads, blocks, MOST_WORKERS)
+
+    def _build(self, kind: Kind) -> _Build:
         plain = [name for name, kernel in self.declared.items() if not kernel.is_template]
         names = tuple(dict.fromkeys([*plain, *self._name_expressions]))
-        library, file = build.library(translation_unit(self._text, names), check=check)
+        library, file = build.library(translation_unit(self._text, names), kind)
         table = (abi.Kernel * len(names)).in_dll(library, "refconv_kernels")
-        return _Build(library, dict(zip(names, table, strict=True)), symbols.Image(file) if check else None)
+        image = symbols.Image(file) if kind is Kind.CHECKED else None
+        return _Build(library, dict(zip(names, table, strict=True)), image)
 
 
 class RawKernel:
@@ -111,9 +131,11 @@ class RawKernel:
     name: str
     _module: RawModule
 
-    def __new__(cls, code: str, name: str, options: Sequence[str] = (), *, check: bool | None = None) -> RawKernel:
+    def __new__(
+        cls, code: str, name: str, options: Sequence[str] = (), *, check: bool | None = None, threads: int = 1
+    ) -> RawKernel:
         """The kernel ``name`` of ``code``, as `RawModule` would give it."""
-        return RawModule(code=code, options=options, check=check).get_function(name)
+        return RawModule(code=code, options=options, check=check, threads=threads).get_function(name)
 
     @classmethod
     def _of(cls, module: RawModule, name: str) -> RawKernel:
@@ -153,6 +175,7 @@ class RawKernel:
         arguments = arrange(self.name, self._slots, args, check=self._module.is_checked())
         now = schedule.current()
         regions = arguments.regions
+        workers = self._module.workers(grid_index.x * grid_index.y * grid_index.z, threads)
         launch = abi.Launch(
             grid=grid_index,
             block=block_index,
@@ -162,17 +185,24 @@ class RawKernel:
             dynamic_shared=shared_mem,
             poison=now.poison,
             canary=memory.CANARY,
+            workers=workers,
             region_count=len(regions),
             regions=regions,
         )
         finding = abi.Finding()
-        built = self._module.build()
+        built = self._module.build(shared_out=workers > 1)
         kernel = ctypes.addressof(built.kernels[self.name])
         with _launching:
-            kind = built.library.refconv_launch(kernel, arguments.pointers, ctypes.byref(launch), ctypes.byref(finding))
-        for number in signal.valid_signals():
-            if finding.signals >> number & 1:
-                signal.raise_signal(number)  # it came during the launch; now Python's own handler has its turn
+            try:
+                # A signal that came a moment before is Python's to handle, and has its turn here: after the launch,
+                # which may wait for it, would be too late. Its handler may launch something itself, which then ends.
+                while built.library.refconv_begin():
+                    signal.pthread_sigmask(signal.SIG_BLOCK, ())
+                kind = built.library.refconv_launch(
+                    kernel, arguments.pointers, ctypes.byref(launch), ctypes.byref(finding)
+                )
+            finally:
+                built.library.refconv_end()
         if kind != abi.NONE:
             raise findings.error(self.name, finding, arguments, now, built.image)
         arguments.launched()

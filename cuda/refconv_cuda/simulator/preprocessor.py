@@ -5,7 +5,7 @@ CUDA's words are not part of it, they come when it is compiled (translation_unit
 and the C library's, are left for the compiler, too: the words include some of them themselves.
 
 Preprocessing costs as much as a small kernel's whole test, so its result is kept, with a digest of every file that went
-into it.
+into it, and the names under which the compiler looked for them in vain: one of those may come to be.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,9 @@ def preprocessed(code: str, file: str, options: Sequence[str], folder: Path | No
 
     def build(workspace: Path, output: Path) -> None:
         result = _run(tool, text, flags, workspace)
-        output.write_text(json.dumps({"files": _digests(result), "text": result}))
+        files = _digests(result)
+        entry = {"files": files, "missing": _missing(files, flags), "text": result}
+        output.write_text(json.dumps(entry))
 
     return str(json.loads(cache.rebuilt(name, build).read_text())["text"])
 
@@ -140,6 +142,7 @@ def _remembered(name: str) -> str | None:
     try:
         entry: dict[str, Any] = json.loads(file.read_text()) if file else {}
         unchanged = all(_digest(Path(file)) == digest for file, digest in entry["files"].items())
+        unchanged = unchanged and not any(Path(file).exists() for file in entry["missing"])
         return str(entry["text"]) if unchanged else None
     except (OSError, ValueError, KeyError):
         return None
@@ -148,6 +151,18 @@ def _remembered(name: str) -> str | None:
 def _digests(text: str) -> dict[str, str]:
     files = {marker["file"] for marker in _LINE_MARKER.finditer(text)}
     return {file: _digest(Path(file)) for file in files if not file.startswith("<") and Path(file).is_file()}
+
+
+def _missing(files: Iterable[str], flags: Sequence[str]) -> list[str]:
+    """Where else the files might have been found, had there been one of the same name: in any folder that counts.
+
+    A few too many do no harm.
+    """
+    paths = [Path(file).absolute() for file in files]
+    searched = [Path(flag[2:]).absolute() for flag in flags if flag.startswith("-I")]
+    folders = {*searched, *(path.parent for path in paths)}
+    names = {str(path.relative_to(folder)) for path in paths for folder in folders if folder in path.parents}
+    return sorted(str(folder / name) for folder in folders for name in names if not (folder / name).exists())
 
 
 def _digest(file: Path) -> str:

@@ -55,7 +55,6 @@ class ReshapesForTransposing(Conv):
     "https://github.com/pytorch/pytorch/issues/59515",
     only="forward",
     found_by="batch",
-    at=("b5h1w1i1o1k1", "b6h3w2i2o1k2p1"),
 )
 class FromTheFifthImageOn(Conv):
     def forward(self, x, w, p):

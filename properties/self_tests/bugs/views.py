@@ -93,6 +93,6 @@ class SliceIsItsBase(Conv):
 )
 class TransposedIsItsBase(Conv):
     def matrix(self, w, p):
-        if not w.flags.c_contiguous and w.swapaxes(0, 1).flags.c_contiguous:
+        if not w.flags.c_contiguous and (w.flags.f_contiguous or w.swapaxes(0, 1).flags.c_contiguous):
             w = w.ravel("K").reshape(w.shape)
         return super().matrix(w, p)

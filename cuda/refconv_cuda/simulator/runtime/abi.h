@@ -34,6 +34,7 @@ struct Launch {
     uint32_t dynamic_shared;  // bytes
     uint32_t poison;          // what uninitialised shared memory holds, as a pattern of four bytes
     uint8_t canary;           // what surrounds every array
+    int32_t workers;          // operating-system threads that share the blocks (builds with REFCONV_THREADS)
     int32_t region_count;
     Region* regions;
 };
@@ -75,7 +76,7 @@ struct Finding {
     // Of the address in its region; for shared memory, in the module's thread-local storage; for the module's
     // variables, in the module.
     uint64_t offset;
-    uint64_t signals;  // those that came during the launch, a bit each, for Python to act on
+    uint64_t signals;  // those that came during the launch, a bit each
     Index block, thread, other_block, other_thread;
     int32_t has_other;
     int32_t line, other_line;
@@ -86,7 +87,7 @@ struct Finding {
 
 // One parameter of a kernel, read off its signature.
 struct Parameter {
-    char kind;     // p pointer, i signed, u unsigned, f float, b bool, V anything else by value
+    char kind;     // p pointer, i signed, u unsigned, f float, h half, g bfloat16, b bool, V another by value
     char element;  // of what a pointer points to
     int32_t size, element_size;
     int32_t is_const;  // a pointer to const
@@ -110,5 +111,9 @@ REFCONV_EXPORT const int32_t refconv_kernel_count;
 REFCONV_EXPORT void* refconv_dynamic_shared();
 // The sizes of the structs above, in the order of simulator/abi.py's SIZES: Python checks that it has them right.
 REFCONV_EXPORT const int32_t refconv_abi_sizes[];
+// A launch stands between these two. In between, faults and signals are the launch's. The first says whether they were not
+// until now; the second, which does no harm alone, raises again the signals that came from outside, for Python to act on.
+REFCONV_EXPORT int32_t refconv_begin();
+REFCONV_EXPORT void refconv_end();
 // Runs one launch to its end or to the first finding. Returns finding->kind.
 REFCONV_EXPORT int32_t refconv_launch(const refconv::Kernel*, void** arguments, const refconv::Launch*, refconv::Finding*);

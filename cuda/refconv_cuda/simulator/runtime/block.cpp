@@ -6,16 +6,23 @@
 #include "shadow.h"
 #include "trap.h"
 
-uint3 threadIdx;
+REFCONV_OWN uint3 threadIdx;
 
 namespace refconv {
 
-Block the_block;
+#ifdef REFCONV_THREADS
+REFCONV_OWN Block* own_block;
+#else
+Block only_block;
+#endif
 
 namespace {
 
+bool is_live(const Thread& thread) { return thread.state != kLeft; }
+bool is_converging(const Thread& thread) { return thread.state == kConverging; }
+
 bool same(const Place& a, const Place& b) {
-    return a.line == b.line && (a.file == b.file || strcmp(a.file, b.file) == 0);
+    return a.position == b.position && (a.file == b.file || strcmp(a.file, b.file) == 0);
 }
 
 }  // namespace
@@ -26,7 +33,7 @@ bool Block::reshape(const Index& shape) {
     if (shape.x == shape_.x && shape.y == shape_.y && shape.z == shape_.z) return true;
     shape_ = shape;
     for (unsigned i = 0; i < static_cast<unsigned>(count_); ++i) {
-        thread_[i].index = {i % shape.x, i / shape.x % shape.y, i / shape.x / shape.y};
+        thread_[i].index = position(i, shape);
     }
     return true;
 }
@@ -44,19 +51,16 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
         thread_[i].fence_phase = 0;
         thread_[i].syncs = 0;
     }
-    if (any_syncs_) memset(syncs_known_, 0, sizeof syncs_known_);
-    any_syncs_ = false;
+    if (!no_syncs_) memset(syncs_known_, 0, sizeof syncs_known_);
+    no_syncs_ = true;
+    undisturbed_ = 0;
     live_ = count_;
-    fill_queue();
-    if (Traps::arrived()) {
-        finding->kind = kInterrupted;
-        return;
-    }
+    fill_queue(is_live);
     for (;;) {
         next();
         go_on(&scheduler_);
         // Back here, the queue is empty, or the block was abandoned.
-        if (finding->kind == kNone && live_ > 0 && Traps::arrived()) {
+        if (finding->kind == kNone && live_ > 0 && interrupted_) {
             finding->kind = kInterrupted;
             finding->thread = index(current_);
         }
@@ -64,33 +68,34 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
         if (live_ > 0 && release_converging()) continue;
         if (live_ > 0 && !open_barrier()) return;
         if (!shadow::next_phase() || live_ == 0) return;
-        fill_queue();
+        fill_queue(is_live);
     }
 }
 
 // -- the queue -----------------------------------------------------------------------------------------------
 
-// All threads that have not left, in the order of the schedule.
-void Block::fill_queue() {
+// All threads that are wanted, in the order of the schedule. Warps alone would never show a race between two lanes of one,
+// so the usual random order permutes single threads.
+template <class Wanted>
+void Block::fill_queue(Wanted wanted) {
     head_ = queued_ = 0;
+    auto push_if_wanted = [&](int i) {
+        if (wanted(thread_[i])) push(i);
+    };
     if (order_ == kInOrder) {
-        for (int i = 0; i < count_; ++i) push_if_live(i);
+        for (int i = 0; i < count_; ++i) push_if_wanted(i);
     } else if (order_ == kReversed) {
-        for (int i = count_; i-- > 0;) push_if_live(i);
+        for (int i = count_; i-- > 0;) push_if_wanted(i);
     } else if (order_ == kWarps) {
         int warps = (count_ + kWarpSize - 1) / kWarpSize;
-        arrange(turns_, warps, kRandom, *random_);
+        arrange_at_random(turns_, warps, *random_);
         for (int w = 0; w < warps; ++w) {
-            for (int i = turns_[w] * kWarpSize; i < count_ && i < (turns_[w] + 1) * kWarpSize; ++i) push_if_live(i);
+            for (int i = turns_[w] * kWarpSize; i < count_ && i < (turns_[w] + 1) * kWarpSize; ++i) push_if_wanted(i);
         }
     } else {
-        arrange(turns_, count_, kRandom, *random_);
-        for (int i = 0; i < count_; ++i) push_if_live(turns_[i]);
+        arrange_at_random(turns_, count_, *random_);
+        for (int i = 0; i < count_; ++i) push_if_wanted(turns_[i]);
     }
-}
-
-void Block::push_if_live(int thread) {
-    if (thread_[thread].state != kLeft) push(thread);
 }
 
 void Block::push(int thread) {
@@ -113,6 +118,9 @@ void Block::hand_over() {
     } else {
         leave(&self.context);
     }
+    // A signal that came while nobody had a turn has only left word. Of one that comes from here on, the handler sees
+    // that this thread has.
+    end_if_interrupted();
 }
 
 // -- switching -----------------------------------------------------------------------------------------------
@@ -138,7 +146,8 @@ void Block::go_on(void** save) {
 void Block::leave(void** save) { refconv_switch(save, scheduler_); }
 
 void Block::run_threads() {
-    Block& block = the_block;
+    Block& block = the_block();
+    block.end_if_interrupted();
     for (;;) {
         block.kernel_->call(block.arguments_);
         Thread& done = block.thread_[block.current_];
@@ -169,11 +178,27 @@ void Block::abandon() {
     __builtin_unreachable();
 }
 
+void Block::interrupt(bool on_fiber, uintptr_t pc) {
+    interrupted_ = true;
+    if (!on_fiber || undisturbed_) return;
+    finding_->kind = kInterrupted;
+    finding_->thread = thread_[current_].index;
+    finding_->pc = pc;
+    abandon();
+}
+
+void Block::end_if_interrupted() {
+    if (!interrupted_ || undisturbed_) return;
+    finding_->kind = kInterrupted;
+    finding_->thread = thread_[current_].index;
+    abandon();
+}
+
 void Block::report(Kind kind, Place place) {
     finding_->kind = kind;
     finding_->thread = thread_[current_].index;
     finding_->file = place.file;
-    finding_->line = place.line;
+    finding_->line = place.line();
     abandon();
 }
 
@@ -227,12 +252,12 @@ void Block::set_waiting(Kind kind, int waiting, int other) {
     finding_->kind = kind;
     finding_->thread = here.index;
     finding_->file = here.place.file;
-    finding_->line = here.place.line;
+    finding_->line = here.place.line();
     finding_->has_other = 1;
     finding_->other_block = finding_->block;
     finding_->other_thread = there.index;
     finding_->other_file = there.state == kLeft ? nullptr : there.place.file;
-    finding_->other_line = there.state == kLeft ? 0 : there.place.line;
+    finding_->other_line = there.state == kLeft ? 0 : there.place.line();
 }
 
 // -- waiting for lanes of the warp ---------------------------------------------------------------------------
@@ -260,11 +285,7 @@ bool Block::release_converging() {
         thread_[i].mask = lanes;
     }
     if (!any) return false;
-    head_ = queued_ = 0;
-    arrange(turns_, count_, order_ == kWarps ? int32_t(kInOrder) : order_, *random_);
-    for (int i = 0; i < count_; ++i) {
-        if (thread_[turns_[i]].state == kConverging) push(turns_[i]);
-    }
+    fill_queue(is_converging);
     return true;
 }
 
@@ -331,7 +352,7 @@ unsigned Block::collective(unsigned mask, int operation, uint64_t value, uint64_
 
 // What the thread did and knew until now is what its fence covers; a new count tells it from what comes after.
 void Block::fence(uint32_t phase) {
-    any_syncs_ = true;
+    no_syncs_ = false;
     Thread& self = thread_[current_];
     self.fence_phase = phase;
     self.syncs = ++syncs_known_[current_][current_ % kWarpSize];
@@ -340,7 +361,7 @@ void Block::fence(uint32_t phase) {
 
 // Every lane that takes part has one more behind it, and learns what any of them knew.
 void Block::sync_clocks(int first, unsigned lanes) {
-    any_syncs_ = true;
+    no_syncs_ = false;
     uint16_t latest[kWarpSize] = {};
     for (int lane = 0; lane < kWarpSize; ++lane) {
         if (!(lanes >> lane & 1)) continue;

@@ -7,6 +7,7 @@
 #include "abi.h"
 #include "fiber.h"
 #include "order.h"
+#include "words/qualifiers.h"
 
 namespace refconv {
 
@@ -19,7 +20,9 @@ constexpr uint64_t kUndefinedValue = 0xfff1fff1fff1fff1u;  // what a lane that t
 // Where in the source a thread waits, and for what.
 struct Place {
     const char* file;
-    int line;
+    int position;  // the line, and above its bits the column
+
+    int line() const { return position & ((1 << REFCONV_LINE_BITS) - 1); }
 };
 
 enum State : uint8_t { kFresh, kReady, kAtBarrier, kInCollective, kConverging, kLeft };
@@ -65,6 +68,11 @@ class Block {
     unsigned active_lanes(Place);
     // Abandons the block; `run` returns. Also from a signal handler.
     [[noreturn]] void abandon();
+    // A signal has come that ends the launch; from its handler. on_fiber: whether it interrupted one, whose turn is
+    // then over at once, unless it must not be disturbed. Otherwise the next to have a turn sees to it.
+    void interrupt(bool on_fiber, uintptr_t pc);
+    bool interrupted() const { return interrupted_; }
+    void begin_launch() { interrupted_ = false; }
     [[noreturn]] void report(Kind, Place);
 
     int current() const { return current_; }
@@ -81,15 +89,18 @@ class Block {
     Finding& finding() { return *finding_; }
 
   private:
+    friend class Undisturbed;
+
     static void run_threads();  // what a fiber executes
 
-    void fill_queue();
+    template <class Wanted>
+    void fill_queue(Wanted);
     void push(int thread);
-    void push_if_live(int thread);
     bool next();              // makes the head of the queue the current thread; false: the queue is empty
     void hand_over();         // lets the next thread go on; returns when this one's turn has come again
     void go_on(void** save);  // switches to the current thread
     void leave(void** save);  // switches to `run`
+    void end_if_interrupted();
     void become_current();
 
     void sync_clocks(int first, unsigned lanes);
@@ -106,7 +117,7 @@ class Block {
     // For each thread, and each lane of its warp: how many __syncwarp that lane had behind it, as far as the thread
     // can know: a vector clock.
     uint16_t syncs_known_[kMostThreads][kWarpSize], known_at_fence_[kMostThreads][kWarpSize];
-    bool any_syncs_ = true;
+    bool no_syncs_ = false;
     int count_ = 0, live_ = 0, current_ = 0, predicates_ = 0;
     int32_t order_ = kInOrder;
     void* scheduler_ = nullptr;
@@ -115,8 +126,31 @@ class Block {
     Random* random_ = nullptr;
     Finding* finding_ = nullptr;
     Index shape_ = {0, 0, 0};
+    volatile bool interrupted_ = false;
+    volatile int undisturbed_ = 0;
 };
 
-extern Block the_block;
+// The block that runs on this operating-system thread.
+#ifdef REFCONV_THREADS
+extern REFCONV_OWN Block* own_block;
+inline Block& the_block() { return *own_block; }
+#else
+extern Block only_block;
+inline Block& the_block() { return only_block; }
+#endif
+
+// While it lives, a signal does not end the current thread's turn: it holds what others need too, as the C library's
+// own locks.
+class Undisturbed {
+  public:
+    Undisturbed() : block_(the_block()) { block_.undisturbed_ = block_.undisturbed_ + 1; }
+    ~Undisturbed() {
+        block_.undisturbed_ = block_.undisturbed_ - 1;
+        block_.end_if_interrupted();
+    }
+
+  private:
+    Block& block_;
+};
 
 }  // namespace refconv

@@ -56,7 +56,7 @@ void Fences::atomic(uintptr_t address, uint32_t block_first_phase, const Point& 
         bool again = last && last->release == *head && last->at.thread == now.thread;
         if (!again && !acquired_.add({*head, now})) too_many_ = true;
     }
-    uint32_t fence_phase = the_block.thread(now.thread).fence_phase;
+    uint32_t fence_phase = the_block().thread(now.thread).fence_phase;
     if (fence_phase == 0) return;
     head = newest(address, true);
     if (!head || releases_.count == kMost || acquired_.count > 4 * kMost) {
@@ -64,7 +64,7 @@ void Fences::atomic(uintptr_t address, uint32_t block_first_phase, const Point& 
         return;
     }
     Release release = {address, *head, 0, block_first_phase, fence_phase, now, {}, block_acquired_, acquired_.count};
-    memcpy(release.known, the_block.known_at_fence(now.thread), sizeof release.known);
+    memcpy(release.known, the_block().known_at_fence(now.thread), sizeof release.known);
     if (releases_.add(release)) {
         *head = releases_.count;
     } else {
@@ -76,7 +76,7 @@ bool Fences::knows(const Point& access, uintptr_t atomic, const Point& now) {
     if (too_many_) return true;
     ++query_;
     pending_.count = 0;
-    const uint16_t* known = the_block.known(now.thread);
+    const uint16_t* known = the_block().known(now.thread);
     for (uint32_t i = block_acquired_; i < acquired_.count; ++i) {
         const Point& at = acquired_.items[i].at;
         bool by_warp = at.thread / kLanes == now.thread / kLanes && at.syncs < known[at.thread % kLanes];

@@ -1,4 +1,5 @@
-// One launch: the blocks of a grid, one after another.
+// One launch: the blocks of a grid, one after another, or shared out to several operating-system threads.
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,11 +8,13 @@
 #include "cuda_words.h"
 #include "image.h"
 #include "order.h"
+#include "print.h"
 #include "shadow.h"
 #include "shared_memory.h"
 #include "trap.h"
+#include "workers.h"
 
-uint3 blockIdx;
+REFCONV_OWN uint3 blockIdx;
 dim3 blockDim, gridDim;
 
 namespace refconv {
@@ -43,7 +46,7 @@ class Turns {
     Turns(const Launch& launch, uint64_t count, Random& random) : order_(launch.order), count_(count) {
         if (!is_random()) return;
         table_ = count <= kMost ? static_cast<uint64_t*>(malloc(count * sizeof *table_)) : nullptr;
-        if (table_) arrange(table_, count, kRandom, random);
+        if (table_) arrange_at_random(table_, count, random);
     }
     ~Turns() { free(table_); }
     bool ready() const { return !is_random() || table_; }
@@ -58,14 +61,21 @@ class Turns {
     uint64_t* table_ = nullptr;
 };
 
+bool begun;
+
+#ifdef REFCONV_THREADS
+void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Finding* finding) {
+    share_blocks(kernel, arguments, launch, finding);
+}
+#else
+int post;
+
 void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Finding* finding) {
     Image image = this_image();
-    Traps traps(finding, image.base);  // first of all, so that no signal goes unnoticed
-    const Index& grid = launch.grid;
-    uint64_t count = uint64_t(grid.x) * grid.y * grid.z;
+    uint64_t count = uint64_t(launch.grid.x) * launch.grid.y * launch.grid.z;
     Random random(launch.seed);
     Turns turns(launch, count, random);
-    if (!turns.ready() || !the_block.reshape(launch.block)) {
+    if (!turns.ready() || !the_block().reshape(launch.block)) {
         finding->kind = kOutOfMemory;
         return;
     }
@@ -74,16 +84,16 @@ void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Fi
         return;
     }
     for (uint64_t i = 0; i < count; ++i) {
-        uint64_t turn = turns[i];
-        blockIdx = {unsigned(turn % grid.x), unsigned(turn / grid.x % grid.y), unsigned(turn / grid.x / grid.y)};
-        finding->block = {blockIdx.x, blockIdx.y, blockIdx.z};
         fill_shared_memory(image, launch.poison, launch.dynamic_shared);
+        finding->block = position(turns[i], launch.grid);
+        blockIdx = {finding->block.x, finding->block.y, finding->block.z};
         shadow::begin_block(finding->block);
-        the_block.run(kernel, arguments, launch.order, random, finding);
-        if (finding->kind == kNone && Traps::arrived() && i + 1 < count) finding->kind = kInterrupted;
+        the_block().run(kernel, arguments, launch.order, random, finding);
+        if (finding->kind == kNone && the_block().interrupted() && i + 1 < count) finding->kind = kInterrupted;
         if (finding->kind != kNone) return;
     }
 }
+#endif
 
 }  // namespace
 
@@ -91,6 +101,31 @@ void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Fi
 
 const int32_t refconv_abi_sizes[] = {sizeof(refconv::Region), sizeof(refconv::Launch), sizeof(refconv::Finding),
                                      sizeof(refconv::Parameter), sizeof(refconv::Kernel)};
+
+int32_t refconv_begin() {
+    using namespace refconv;
+    if (begun) return 0;
+    begun = true;
+#ifndef REFCONV_THREADS
+    post = take_post(the_block());
+#endif
+    set_traps(this_image().base);
+    return 1;
+}
+
+void refconv_end() {
+    using namespace refconv;
+    if (!begun) return;
+    begun = false;
+    remove_traps();
+#ifndef REFCONV_THREADS
+    leave_post(post);
+#endif
+    uint64_t signals = arrived_signals();
+    for (int signal = 1; signal < 64; ++signal) {
+        if (signals >> signal & 1) raise(signal);
+    }
+}
 
 int32_t refconv_launch(const refconv::Kernel* kernel, void** arguments, const refconv::Launch* launch,
                        refconv::Finding* finding) {
@@ -100,7 +135,8 @@ int32_t refconv_launch(const refconv::Kernel* kernel, void** arguments, const re
     blockDim = {launch->block.x, launch->block.y, launch->block.z};
     run_blocks(*kernel, arguments, *launch, finding);
     shadow::end_launch();
+    flush_printed();
     if (finding->kind == kNone) check_canaries(*launch, finding);
-    finding->signals = Traps::arrived();
+    finding->signals = arrived_signals();
     return finding->kind;
 }

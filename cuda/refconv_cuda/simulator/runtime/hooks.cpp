@@ -11,6 +11,7 @@ using refconv::shadow::easy_read;
 using refconv::shadow::easy_write;
 using refconv::shadow::is_own_variable;
 using refconv::shadow::kAtomic;
+using refconv::shadow::kBlockAtomic;
 using refconv::shadow::kRead;
 using refconv::shadow::kWrite;
 
@@ -70,8 +71,8 @@ void* __tsan_memset(void* to, int value, size_t size) {
     check_range(to, size, kWrite, REFCONV_PC);
     return __builtin_memset(to, value, size);
 }
-void refconv_atomic_access(const volatile void* address, int size, const void* pc) {
-    check(address, static_cast<uint32_t>(size), kAtomic, pc);
+void refconv_atomic_access(const volatile void* address, int size, const void* pc, bool of_block) {
+    check(address, static_cast<uint32_t>(size), of_block ? kBlockAtomic : kAtomic, pc);
 }
 
 // -- -fsanitize=bounds and -fsanitize=alignment: the compiler's own description of what it found ---------------
@@ -95,12 +96,12 @@ struct TypeMismatchData {
 };
 
 void __ubsan_handle_out_of_bounds_abort(OutOfBoundsData* data, uintptr_t index) {
-    refconv::the_block.finding().message = data->array->name;
-    refconv::the_block.finding().address = index;
-    refconv::the_block.report(refconv::kIndexOutOfBounds, {data->location.file, static_cast<int>(data->location.line)});
+    refconv::the_block().finding().message = data->array->name;
+    refconv::the_block().finding().address = index;
+    refconv::the_block().report(refconv::kIndexOutOfBounds, {data->location.file, static_cast<int>(data->location.line)});
 }
 void __ubsan_handle_type_mismatch_v1_abort(TypeMismatchData* data, uintptr_t pointer) {
-    refconv::Finding& finding = refconv::the_block.finding();
+    refconv::Finding& finding = refconv::the_block().finding();
     uint32_t alignment = 1u << data->log_alignment;
     finding.address = pointer;
     finding.size = static_cast<int32_t>(alignment);
@@ -109,7 +110,7 @@ void __ubsan_handle_type_mismatch_v1_abort(TypeMismatchData* data, uintptr_t poi
     finding.is_write = data->access == 1;
     // A null pointer is on the same hook; the access itself will fault, and say more.
     if (pointer % alignment == 0) return;
-    refconv::the_block.report(refconv::kMisaligned, {data->location.file, static_cast<int>(data->location.line)});
+    refconv::the_block().report(refconv::kMisaligned, {data->location.file, static_cast<int>(data->location.line)});
 }
 }
 #endif

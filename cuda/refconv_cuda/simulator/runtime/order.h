@@ -32,12 +32,16 @@ void shuffle(T* items, T n, Random& random) {
     }
 }
 
-// Writes the numbers 0 .. n-1 to `turns` in the given order. Warps alone would never show a race between two lanes
-// of one, so the usual random order permutes single threads.
+// Writes the numbers 0 .. n-1 to `turns` in a random order.
 template <class T>
-void arrange(T* turns, T n, int32_t order, Random& random) {
-    for (T i = 0; i < n; ++i) turns[i] = order == kReversed ? n - 1 - i : i;
-    if (order == kRandom || order == kPreemptive) shuffle(turns, n, random);
+void arrange_at_random(T* turns, T n, Random& random) {
+    for (T i = 0; i < n; ++i) turns[i] = i;
+    shuffle(turns, n, random);
+}
+
+// Where the block or thread stands that has this number, counted with x fastest.
+inline Index position(uint64_t number, const Index& shape) {
+    return {unsigned(number % shape.x), unsigned(number / shape.x % shape.y), unsigned(number / shape.x / shape.y)};
 }
 
 }  // namespace refconv

@@ -70,8 +70,8 @@ void fill_finding(Kind kind, uintptr_t address, uint32_t size, Access access, co
 }
 
 [[noreturn]] void report(Kind kind, uintptr_t address, uint32_t size, Access access, const void* pc, const Area* area) {
-    fill_finding(kind, address, size, access, pc, area, the_block.current_thread());
-    the_block.abandon();
+    fill_finding(kind, address, size, access, pc, area, the_block().current_thread());
+    the_block().abandon();
 }
 
 [[noreturn]] void report_race(uintptr_t address, uint32_t size, Access access, const void* pc, const Area* area,
@@ -79,8 +79,8 @@ void fill_finding(Kind kind, uintptr_t address, uint32_t size, Access access, co
     finding->has_other = 1;
     finding->other_is_write = other.is_atomic() ? kAtomic : other_access;
     finding->other_block = block_of(other.phase);
-    finding->other_thread = the_block.index(other_thread);
-    finding->other_pc = other.pc & ~Stamp::kAtomicBit;
+    finding->other_thread = the_block().index(other_thread);
+    finding->other_pc = other.pc & ~(Stamp::kAtomicBit | Stamp::kBlockBit);
     report(kRace, address, size, access, pc, area);
 }
 
@@ -119,7 +119,7 @@ bool ordered_in_block(const Stamp& other) {
     if (other.phase < fast.block_first_phase) return false;
     if (other.phase < fast.phase || other.thread == fast.thread) return true;
     bool warp = other.thread / kWarpSize == fast.thread / kWarpSize;
-    return warp && the_block.syncs_known(fast.thread, other.thread) > other.syncs;
+    return warp && the_block().syncs_known(fast.thread, other.thread) > other.syncs;
 }
 
 // Whether anything does. address: of the access.
@@ -138,10 +138,16 @@ struct Now {
     Stamp stamp;
 };
 
+// An atomic of the block's scope is one for the block's own threads only.
+bool are_both_atomic(const Now& now, const Stamp& other) {
+    if (now.access != kAtomic || !other.is_atomic()) return false;
+    return other.phase >= fast.block_first_phase || !(now.stamp.is_of_block() || other.is_of_block());
+}
+
 void check_against(const Now& now, const Stamp& other, uint16_t other_thread, Access other_access) {
     // Shared memory begins anew with every block, and all memory with every launch.
     uint32_t since = now.area->shared ? fast.block_first_phase : fast.launch_first_phase;
-    if (other.phase < since || (now.access == kAtomic && other.is_atomic())) return;
+    if (other.phase < since || are_both_atomic(now, other)) return;
     if (!ordered(other, now.address)) {
         report_race(now.address, now.size, now.access, now.pc, now.area, other, other_thread, other_access);
     }
@@ -202,7 +208,7 @@ Cell* split(Cell& cell) {
         for (int i = 0; i < 4; ++i) {
             if (!bytes.add(cell)) {
                 finding->kind = kOutOfMemory;
-                the_block.abandon();
+                the_block().abandon();
             }
         }
         cell.split = first;
@@ -234,10 +240,10 @@ struct Unwritten {
 void tick(uintptr_t address, uint32_t size, Access access, const void* pc) {
     if (steps_left == 0) report(kEndless, address, size, access, pc, nullptr);
     bool preemptive = launch->order == kPreemptive;
-    uint64_t stretch = preemptive ? 1 + the_block.random().below(2 * kPreemptEvery) : kSteps;
+    uint64_t stretch = preemptive ? 1 + the_block().random().below(2 * kPreemptEvery) : kSteps;
     fast.countdown = stretch < steps_left ? stretch : steps_left;
     steps_left -= fast.countdown;
-    if (preemptive) the_block.preempt();
+    if (preemptive) the_block().preempt();
 }
 
 }  // namespace
@@ -248,6 +254,8 @@ namespace {
 
 // Returns whether it reads what nobody has written.
 bool check_one(uintptr_t address, uint32_t size, Access access, const void* pc) {
+    uint32_t scope = access == kBlockAtomic ? Stamp::kBlockBit : 0;
+    if (access == kBlockAtomic) access = kAtomic;
     if (is_own_variable(address)) return false;
     if (fast.countdown == 0) tick(address, size, access, pc);
     --fast.countdown;
@@ -261,7 +269,7 @@ bool check_one(uintptr_t address, uint32_t size, Access access, const void* pc) 
     if (address & (size - 1)) report(kMisaligned, address, size, access, pc, area);
     if (access != kRead && area->read_only) report(kReadOnly, address, size, access, pc, area);
     Now now = {address, size, access, pc, area, stamp_now(pc)};
-    if (access == kAtomic) now.stamp.pc |= Stamp::kAtomicBit;
+    if (access == kAtomic) now.stamp.pc |= Stamp::kAtomicBit | scope;
     Cell* cell = area->cells + offset / 4;
     uint32_t unwritten = 0, unwritten_words = 0;
     for (uint32_t left = size, byte = offset % 4; left > 0; ++cell, byte = 0) {
@@ -281,14 +289,14 @@ bool check_one(uintptr_t address, uint32_t size, Access access, const void* pc) 
 
 void note_unwritten(uintptr_t address, size_t size, Access access, const void* pc) {
     if (unwritten_read.size) return;
-    unwritten_read = {address, uint32_t(size), access, pc, area_of(address), the_block.current_thread()};
+    unwritten_read = {address, uint32_t(size), access, pc, area_of(address), the_block().current_thread()};
 }
 
 }  // namespace
 
 void check(const volatile void* pointer, uint32_t size, Access access, const void* pc) {
     uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
-    if (check_one(address, size, access, pc)) note_unwritten(address, size, access, pc);
+    if (check_one(address, size, access, pc)) note_unwritten(address, size, access == kBlockAtomic ? kAtomic : access, pc);
 }
 
 void check_range(const volatile void* pointer, size_t size, Access access, const void* pc) {
@@ -299,8 +307,8 @@ void check_range(const volatile void* pointer, size_t size, Access access, const
 }
 
 void fence() {
-    the_block.fence(fast.phase);
-    fast.syncs = the_block.thread(the_block.current()).syncs;
+    the_block().fence(fast.phase);
+    fast.syncs = the_block().thread(the_block().current()).syncs;
 }
 
 // -- the launch ----------------------------------------------------------------------------------------------
@@ -313,8 +321,8 @@ bool begin_launch(const Launch& launched, const Image& found, Finding* reported)
     steps_left = launched.step_budget ? launched.step_budget : ~uint64_t(0);
     fast.countdown = 0;
     fast.base = image.base;
-    fast.stacks = the_block.stacks().base();
-    fast.stacks_size = the_block.stacks().size();
+    fast.stacks = the_block().stacks().base();
+    fast.stacks_size = the_block().stacks().size();
     fast.launch_first_phase = fast.block_first_phase = fast.phase + 1;
     size_t module_words = (image.data_end - image.data_begin + 3) / 4;
     if (!module_cells) module_cells = static_cast<Cell*>(calloc(module_words, sizeof(Cell)));

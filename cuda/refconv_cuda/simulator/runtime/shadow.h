@@ -31,7 +31,7 @@ inline bool next_phase() { return true; }
 inline void become(int, uint16_t) {}
 #endif
 
-enum Access : int { kRead = 0, kWrite = 1, kAtomic = 2 };
+enum Access : int { kRead = 0, kWrite = 1, kAtomic = 2, kBlockAtomic = 3 };  // the last: among the block's threads only
 
 // One access of the current thread, about to happen; does not return if it is a finding.
 void check(const volatile void* address, uint32_t size, Access access, const void* pc);

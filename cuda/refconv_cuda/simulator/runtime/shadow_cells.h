@@ -8,11 +8,12 @@ namespace shadow {
 // Who made an access, and where. Phases count on from launch to launch of a module, so phase 0 is nobody.
 struct Stamp {
     uint32_t phase;
-    uint32_t pc;  // relative to the module, with the highest bit set for an atomic
+    uint32_t pc;  // relative to the module, with the highest bit set for an atomic, and the next if of the block's scope
     uint16_t thread;
     uint16_t syncs;  // of the thread's warp, when it did
 
-    static constexpr uint32_t kAtomicBit = 1u << 31;
+    static constexpr uint32_t kAtomicBit = 1u << 31, kBlockBit = 1u << 30;
+    bool is_of_block() const { return pc & kBlockBit; }
     bool is_atomic() const { return pc & kAtomicBit; }
 };
 

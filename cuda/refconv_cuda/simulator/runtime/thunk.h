@@ -6,7 +6,7 @@
 namespace refconv {
 
 template <class T>
-struct Describe {  // a struct by value; also half types and vectors
+struct Describe {  // a struct by value; also vectors
     static constexpr char kind = 'V';
     static constexpr char element = 0;
     static constexpr int element_size = 0;
@@ -34,6 +34,12 @@ REFCONV_DESCRIBE(unsigned long, 'u')
 REFCONV_DESCRIBE(unsigned long long, 'u')
 REFCONV_DESCRIBE(float, 'f')
 REFCONV_DESCRIBE(double, 'f')
+#ifdef REFCONV_CUDA_FP16
+REFCONV_DESCRIBE(__half, 'h')
+#endif
+#ifdef REFCONV_CUDA_BF16
+REFCONV_DESCRIBE(__nv_bfloat16, 'g')
+#endif
 #undef REFCONV_DESCRIBE
 
 template <class T>

@@ -4,7 +4,7 @@
 
 // The runtime rewrites threadIdx at every switch of threads; an opaque call (a barrier) is where that can happen.
 extern "C" {
-extern uint3 threadIdx, blockIdx;
+extern REFCONV_OWN uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 }
 static const int warpSize = 32;

@@ -42,6 +42,13 @@
 #endif
 #define __dynamic_shared__ __thread  // Python writes this for `extern __shared__`
 
+// What each operating-system thread that runs blocks has of its own, where there may be more than one.
+#ifdef REFCONV_THREADS
+#define REFCONV_OWN __thread
+#else
+#define REFCONV_OWN
+#endif
+
 // -- types ---------------------------------------------------------------------------------------------------
 
 namespace refconv {
@@ -63,6 +70,29 @@ constexpr size_t alignment() {
 #if !defined(__clang__)
 #define __builtin_assume(condition) ((condition) ? (void)0 : __builtin_unreachable())
 #endif
+
+// -- places ------------------------------------------------------------------------------------------------------
+
+// A place in the kernel, for default arguments: the line, and above its bits the column, so that two barriers on one line
+// are two. (Not the return address: a compiler may duplicate a call, or merge two.)
+#define REFCONV_LINE_BITS 20
+#if defined(__clang__)
+#define REFCONV_COLUMN __builtin_COLUMN()
+#else
+namespace std {
+struct source_location {  // what g++ looks for, under this name, to answer __builtin_source_location
+    struct __impl {
+        const char *_M_file_name, *_M_function_name;
+        unsigned _M_line, _M_column;
+    };
+};
+}  // namespace std
+#define REFCONV_COLUMN \
+    (static_cast<const std::source_location::__impl*>(static_cast<const void*>(__builtin_source_location()))->_M_column)
+#endif
+#define REFCONV_LINE (__builtin_LINE() + static_cast<int>((REFCONV_COLUMN & 0x7ffu) << REFCONV_LINE_BITS))
+// Every word ends with where it stands in the kernel; callers leave that out.
+#define REFCONV_HERE const char *file = __builtin_FILE(), int line = REFCONV_LINE
 
 // -- the checker ---------------------------------------------------------------------------------------------
 

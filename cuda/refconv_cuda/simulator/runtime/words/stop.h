@@ -5,10 +5,10 @@
 extern "C" [[noreturn]] void refconv_trap(const char* message, const char* file, int line);
 extern "C" int printf(const char*, ...);
 
-[[noreturn]] inline void __trap(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+[[noreturn]] inline void __trap(REFCONV_HERE) {
     refconv_trap("__trap()", file, line);
 }
-inline void __brkpt(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+inline void __brkpt(REFCONV_HERE) {
     refconv_trap("__brkpt()", file, line);
 }
 

@@ -53,9 +53,6 @@ void refconv_undefined_lane(int lane, const char* file, int line);
 [[noreturn]] void refconv_trap(const char* message, const char* file, int line);
 }
 
-// Every word ends with where it stands in the kernel, for messages; callers leave that out.
-#define REFCONV_HERE const char *file = __builtin_FILE(), int line = __builtin_LINE()
-
 inline void __syncwarp(unsigned mask = 0xffffffff, REFCONV_HERE) { refconv_syncwarp(mask, file, line); }
 
 // The lanes that are here. On a GPU it depends on the schedule whether that is all of those that come here, and no

@@ -1,5 +1,6 @@
-"""The pages: every link between them leads to a file that is there, and to a heading that is in it."""
+"""The pages: every link between them leads to a file and a heading that are there, and their examples are true."""
 
+import doctest
 import re
 from pathlib import Path
 
@@ -44,6 +45,13 @@ def test_a_broken_link_is_seen(tmp_path):
         "[f](no.md) [g](#two) `[h](no.md)`\n```sh\n[i](no.md)\n```\n[`j`](no.md)\n"
     )
     assert broken(page) == ["no.md", "#two", "no.md"]
+
+
+def test_the_simulators_page_is_true():
+    # The derivation's examples are `test_errata`'s.
+    failed, attempted = doctest.testfile(str(ROOT / "docs" / "simulator.md"), module_relative=False, encoding="utf-8")
+    assert attempted > 0
+    assert failed == 0
 
 
 def test_the_pages_have_links():
