@@ -254,7 +254,8 @@ def _implementations(options: argparse.Namespace) -> int:
         reason = row.get("unavailable")
         rest = ["-", "-", f"unavailable: {reason}", ""] if reason else [_words(row[name]) for name in lines[0][1:]]
         lines.append([_words(row["implementation"]), *rest])
-    widths = [max(len(line[column]) for line in lines if line[4]) for column in range(4)]
+    # A reason may be long, and has the rest of its line to itself.
+    widths = [max(len(line[column]) for line in lines if column < 3 or line[4]) for column in range(4)]
     for line in lines:
         print("  ".join(text.ljust(width) for text, width in zip(line, [*widths, 0], strict=True)).rstrip())
     if options.json is not None:
