@@ -359,7 +359,7 @@ def test_a_large_problem_is_explained_on_a_smaller_one():
         return windows_of(operator, first, second[::-1, ::-1], problem)
 
     diagnosis = explained(flipped, "b2h12w12i32o16k3p1", seconds=20)
-    assert diagnosis.hypothesis.startswith("on b2h12w12i8o4k3p1, one mistake explains every element, here and on ")
+    assert diagnosis.hypothesis.startswith("on b2h12w12i4o2k3p1, one mistake explains every element, here and on ")
     assert diagnosis.hypothesis.endswith(": the kernel is flipped")
     assert any(line.startswith("Y[0,0,0,0] lacks ") for line in diagnosis.sentences)
 
