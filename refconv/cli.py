@@ -142,7 +142,7 @@ def _add_kernels(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     kernels.add_argument("--threads", type=_positive, metavar="N", help="of a block of FILE.cu's (default 128)")
     kernels.add_argument(
-        "--shared", type=int, default=0, metavar="BYTES", help="dynamic shared memory of a block of FILE.cu's"
+        "--shared", type=_positive, default=0, metavar="BYTES", help="dynamic shared memory of a block of FILE.cu's"
     )
     kernels.add_argument(
         "--option", action="append", default=[], metavar="FLAG", help="for FILE.cu: --option=-std=c++17"
