@@ -107,6 +107,7 @@ class Block {
     bool release_converging();
     bool open_barrier();  // all wait: true if it was for one barrier; else the finding says what is wrong
     void set_waiting(Kind, int waiting, int other);
+    void set_place(int waiting);  // in the finding: who, and at what barrier or collective
     bool lanes_are_there(int first, unsigned lanes, int lane);
 
     Stacks stacks_;

@@ -361,8 +361,25 @@ void become(int thread, uint16_t syncs) {
     fast.syncs = syncs;
 }
 
-bool next_phase() {
+void turn(const void* pc) {
+    if (fast.countdown == 0) tick(0, 0, kRead, pc);
+    --fast.countdown;
+}
+
+bool next_phase(int threads) {
     ++fast.phase;
+    // A loop of nothing but barriers never ends, either.
+    uint64_t cost = threads, left = steps_left + fast.countdown;
+    if (cost > left) {
+        finding->kind = kEndless;
+        return false;
+    }
+    if (cost > fast.countdown) {
+        steps_left = left - cost;
+        fast.countdown = 0;
+    } else {
+        fast.countdown -= cost;
+    }
     if (unwritten_read.size == 0) return true;
     Unwritten& u = unwritten_read;
     fill_finding(kUninitialised, u.address, u.size, u.access, u.pc, u.area, u.thread);
