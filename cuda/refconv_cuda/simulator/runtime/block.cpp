@@ -395,7 +395,7 @@ void Block::atomic_turn() {
 
 void Block::preempt() {
     if (queued_ == 0) return;
-    int& chosen = queue_[(head_ + random_->below(queued_)) % kMostThreads];
+    int& chosen = queue_[(head_ + unsigned(random_->below(queued_))) % kMostThreads];
     int head = queue_[head_];
     queue_[head_] = chosen;  // the chosen one goes next, the head takes its place
     chosen = head;

@@ -113,7 +113,7 @@ class Block {
     Stacks stacks_;
     Thread thread_[kMostThreads];
     int queue_[kMostThreads];  // a ring
-    int head_ = 0, queued_ = 0;
+    unsigned head_ = 0, queued_ = 0;
     int turns_[kMostThreads];
     // For each thread, and each lane of its warp: how many __syncwarp that lane had behind it, as far as the thread
     // can know: a vector clock.
