@@ -343,7 +343,9 @@ void end_launch() {
     area_count = 0;
     // What is said of the module's variables outlives the launch, but not what lies in `bytes`.
     size_t module_words = (image.data_end - image.data_begin + 3) / 4;
-    if (bytes.count && module_cells) memset(module_cells, 0, module_words * sizeof(Cell));
+    for (size_t i = 0; bytes.count && module_cells && i < module_words; ++i) {
+        if (module_cells[i].split) module_cells[i] = Cell();
+    }
     bytes.free();
     fences.free();
     block_starts.free();
