@@ -2,7 +2,6 @@
 #include "shadow.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "block.h"
 #include "fences.h"
