@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=read.positive, metavar="N", help="of a block of FILE.cu's (default 128)")
     parser.add_argument(
-        "--shared", type=int, default=0, metavar="BYTES", help="dynamic shared memory of a block of FILE.cu's"
+        "--shared", type=read.positive, default=0, metavar="BYTES", help="dynamic shared memory of a block of FILE.cu's"
     )
     parser.add_argument(
         "--option", action="append", default=[], metavar="FLAG", help="for FILE.cu: --option=-std=c++17"

@@ -9,6 +9,7 @@ from refconv.problem import Problem
 
 
 def problem(text: str) -> Problem:
+    """A problem's text form."""
     try:
         return Problem.parse(text)
     except ValueError as error:
@@ -16,6 +17,7 @@ def problem(text: str) -> Problem:
 
 
 def triple(text: str) -> tuple[int, ...]:
+    """One to three numbers, as 4,2."""
     numbers = text.split(",")
     if not 1 <= len(numbers) <= 3:
         raise argparse.ArgumentTypeError(f"{text!r} must be one to three numbers, as 4,2")
@@ -23,14 +25,17 @@ def triple(text: str) -> tuple[int, ...]:
 
 
 def positive(text: str) -> int:
+    """A whole number, at least 1."""
     return int(_number(text, int, "a whole number, at least 1", lambda value: value >= 1))
 
 
 def seed(text: str) -> int:
+    """A whole number below 2^32."""
     return int(_number(text, int, "a whole number, at least 0 and below 2^32", lambda value: 0 <= value < 2**32))
 
 
 def seconds(text: str) -> float:
+    """A number of seconds above 0."""
     return _number(text, float, "a number of seconds above 0", lambda value: 0 < value < float("inf"))
 
 
