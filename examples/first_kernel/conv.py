@@ -21,7 +21,7 @@ class Conv:
 
     def on(self, where):
         """This kernel on another device: what --device asks for."""
-        return Conv(self.file, where)
+        return type(self)(self.file, where)
 
     def supports(self, problem):
         return problem.groups == 1 or "one group only"
@@ -41,4 +41,14 @@ class Conv:
         return self.forward(o.x, o.w, problem)
 
 
-step1, step2, step3, conv = (Conv(f"{name}.cu") for name in ("step1", "step2", "step3", "conv"))
+class Square(Conv):
+    """Only what one has in mind at first."""
+
+    def supports(self, problem):
+        if len(set(problem.padding)) > 1:
+            return "the same padding on all sides only"
+        return super().supports(problem)
+
+
+step1, step2 = Square("step1.cu"), Square("step2.cu")
+step3, conv = Conv("step3.cu"), Conv("conv.cu")
