@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 import refconv
+import refconv_cuda
 from refconv import exact
 from refconv.implementation import Implementation
 from refconv.problem import Operator, Problem
@@ -202,4 +203,5 @@ def _where(error: BaseException) -> str:
 
 
 def _is_library(file: Path) -> bool:
-    return "site-packages" in file.parts or file.is_relative_to(Path(refconv.__file__).parent)
+    ours = (Path(package).parent for package in (refconv.__file__, refconv_cuda.__file__))
+    return "site-packages" in file.parts or any(file.is_relative_to(folder) for folder in ours)

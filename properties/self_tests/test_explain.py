@@ -558,15 +558,6 @@ def test_the_command_explains(refconv, planted_folder, tmp_path):
     assert (tmp_path / "field.svg").exists()
 
 
-def test_the_transcript_in_the_readme_is_what_the_command_prints(refconv):
-    root = Path(__file__).parents[2]
-    transcript = (root / "README.md").read_text(encoding="utf-8").partition("$ refconv explain ")[2].partition("```")[0]
-    command, _, printed = transcript.partition("\n")
-    ran = refconv("explain", *command.split(), cwd=root)
-    assert ran.status == 1
-    assert ran.out == printed
-
-
 @pytest.mark.parametrize(
     ("planted", "words"),
     [
