@@ -18,8 +18,7 @@ import scipy.sparse.csgraph
 import scipy.special
 import scipy.stats
 
-from refconv_cuda import gpu as cuda
-from refconv_cuda import simulator
+from refconv_cuda import cupy_wheels, simulator
 from refconv_cuda.simulator import Schedule, checked, scheduled
 
 TEXTBOOK = Path(__file__).parent / "textbook"
@@ -50,7 +49,7 @@ FIRST_ORDER = 1.01
 
 PLAIN_SEEDS = (0, 1, 2, 4, 6)
 CHECKED_SEEDS = (0, 1, 2, 3, 4, 5, 7)
-NO_CUPY = cuda.unavailable()
+NO_CUPY = cupy_wheels.unavailable()
 WAYS = (
     *([] if NO_CUPY else ["cupy"]),
     "cupy-shaped",
