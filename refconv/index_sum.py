@@ -34,7 +34,7 @@ def forward(x: Array, w: Array, problem: Problem) -> Array:
     for values that are not real numbers, ``OverflowError`` where a sum does not fit an integer dtype.
     """
     x_, w_ = checked("x", x, problem.x_shape), checked("w", w, problem.w_shape)
-    X, W = x_.tolist(), w_.tolist()
+    X, W, P = x_.tolist(), w_.tolist(), input_channels(problem)
     (s_h, s_w), (d_h, d_w), (a_h, a_w) = problem.stride, problem.dilation, problem.kernel
     top, _, left, _ = problem.padding
     y = np.empty(problem.y_shape, x_.dtype)
@@ -49,7 +49,7 @@ def forward(x: Array, w: Array, problem: Problem) -> Array:
                             v = k * s_w + n * d_w - left
                             if 0 <= u < problem.height and 0 <= v < problem.width:
                                 for p in range(problem.c_in_per_group):
-                                    total += X[i][u][v][input_channel(problem, l, p)] * W[m][n][p][l]
+                                    total += X[i][u][v][P[l][p]] * W[m][n][p][l]
                     y[i, j, k, l] = total
     return y
 
@@ -60,7 +60,7 @@ def grad_weight(gy: Array, x: Array, problem: Problem) -> Array:
     gy: ``problem.y_shape``; x: ``problem.x_shape``. Raises as `forward` does. Batch 0 gives zeros.
     """
     g_, x_ = checked("gy", gy, problem.y_shape), checked("x", x, problem.x_shape)
-    G, X = g_.tolist(), x_.tolist()
+    G, X, P = g_.tolist(), x_.tolist(), input_channels(problem)
     (s_h, s_w), (d_h, d_w), (a_h, a_w) = problem.stride, problem.dilation, problem.kernel
     top, _, left, _ = problem.padding
     gw = np.empty(problem.w_shape, g_.dtype)
@@ -75,7 +75,7 @@ def grad_weight(gy: Array, x: Array, problem: Problem) -> Array:
                                 u = j * s_h + m * d_h - top
                                 v = k * s_w + n * d_w - left
                                 if 0 <= u < problem.height and 0 <= v < problem.width:
-                                    total += X[i][u][v][input_channel(problem, l, p)] * G[i][j][k][l]
+                                    total += X[i][u][v][P[l][p]] * G[i][j][k][l]
                     gw[m, n, p, l] = total
     return gw
 
@@ -90,6 +90,7 @@ def grad_input(gy: Array, w: Array, problem: Problem) -> Array:
     G, W = g_.tolist(), w_.tolist()
     (s_h, s_w), (d_h, d_w), (a_h, a_w) = problem.stride, problem.dilation, problem.kernel
     top, _, left, _ = problem.padding
+    height, width = problem.out_height, problem.out_width
     gx = np.empty(problem.x_shape, g_.dtype)
     for i in range(problem.batch):
         for u in range(problem.height):
@@ -101,17 +102,17 @@ def grad_input(gy: Array, w: Array, problem: Problem) -> Array:
                             j, j_left = divmod(u + top - m * d_h, s_h)
                             k, k_left = divmod(v + left - n * d_w, s_w)
                             whole = j_left == 0 and k_left == 0
-                            if whole and 0 <= j < problem.out_height and 0 <= k < problem.out_width:
+                            if whole and 0 <= j < height and 0 <= k < width:
                                 for l in output_channels(problem, q):
                                     total += G[i][j][k][l] * W[m][n][q % problem.c_in_per_group][l]
                     gx[i, u, v, q] = total
     return gx
 
 
-def input_channel(problem: Problem, l: int, p: int) -> int:
-    """P(l, p): the input channel that tap channel ``p`` of output channel ``l`` reads."""
-    group = l // problem.c_out_per_group
-    return group * problem.c_in_per_group + p
+def input_channels(problem: Problem) -> list[range]:
+    """P(l, p) as P[l][p]: the input channel that tap channel p of output channel l reads, in l's group."""
+    groups = [l // problem.c_out_per_group for l in range(problem.c_out)]
+    return [range(group * problem.c_in_per_group, (group + 1) * problem.c_in_per_group) for group in groups]
 
 
 def output_channels(problem: Problem, q: int) -> range:

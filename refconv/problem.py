@@ -15,6 +15,7 @@ from __future__ import annotations
 import operator as _operator
 import re
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -112,13 +113,13 @@ class Problem:
 
     # -- derived geometry ---------------------------------------------------------------------
 
-    @property
+    @cached_property
     def padded(self) -> Pair:
         """Height and width of the zero-padded input."""
         top, bottom, left, right = self.padding
         return Pair(self.height + top + bottom, self.width + left + right)
 
-    @property
+    @cached_property
     def kernel_extent(self) -> Pair:
         """Rows and columns from the first to the last tap: d (a - 1) + 1 on each axis."""
         return Pair(
@@ -126,17 +127,17 @@ class Problem:
             self.dilation.width * (self.kernel.width - 1) + 1,
         )
 
-    @property
+    @cached_property
     def out_height(self) -> int:
         """floor((h + top + bottom - d_h (a_h - 1) - 1) / s_h) + 1."""
         return (self.padded.height - self.kernel_extent.height) // self.stride.height + 1
 
-    @property
+    @cached_property
     def out_width(self) -> int:
         """floor((w + left + right - d_w (a_w - 1) - 1) / s_w) + 1."""
         return (self.padded.width - self.kernel_extent.width) // self.stride.width + 1
 
-    @property
+    @cached_property
     def remainder(self) -> Pair:
         """Padded rows and columns behind the last window: (h + pads - d (a - 1) - 1) mod s."""
         return Pair(
@@ -144,27 +145,27 @@ class Problem:
             (self.padded.width - self.kernel_extent.width) % self.stride.width,
         )
 
-    @property
+    @cached_property
     def c_in_per_group(self) -> int:
         """Input channels that one output channel reads."""
         return self.c_in // self.groups
 
-    @property
+    @cached_property
     def c_out_per_group(self) -> int:
         """Output channels that read one input channel."""
         return self.c_out // self.groups
 
-    @property
+    @cached_property
     def x_shape(self) -> tuple[int, int, int, int]:
         """Shape of X and of its gradient: NHWC."""
         return (self.batch, self.height, self.width, self.c_in)
 
-    @property
+    @cached_property
     def w_shape(self) -> tuple[int, int, int, int]:
         """Shape of W and of its gradient: HWIO, with the input channels of one group."""
         return (*self.kernel, self.c_in_per_group, self.c_out)
 
-    @property
+    @cached_property
     def y_shape(self) -> tuple[int, int, int, int]:
         """Shape of Y and of its gradient G: NHWC."""
         return (self.batch, self.out_height, self.out_width, self.c_out)
@@ -192,7 +193,7 @@ class Problem:
         }
         return counts[operator]
 
-    @property
+    @cached_property
     def multiplications(self) -> int:
         """Products in the whole index sum; the same for all three operators."""
         taps = self.kernel.height * self.kernel.width

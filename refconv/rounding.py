@@ -16,6 +16,7 @@ into Python ints, and the literal index sum of ints is exact.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -92,10 +93,17 @@ def excess(operator: Operator, computed: Array, first: Array, second: Array, pro
     checked("computed", computed, problem.result_shape(operator))
     exact, total = literal(a, b, problem), literal(abs(a), abs(b), problem)
     found = []
-    for index in np.ndindex(exact.shape):
-        value = float(computed[index])
+    narrow = form.stored < form.accumulated
+    for index, element in zip(np.ndindex(exact.shape), computed.ravel().tolist(), strict=True):
+        value = float(element)
+        if not narrow and math.isfinite(value):
+            # |value - exact scale| <= gamma total scale, cleared of denominators: most elements end here.
+            above, below = value.as_integer_ratio()
+            error_above = abs((above << (a_shift + b_shift)) - exact[index] * below)
+            if error_above * allowed.denominator <= allowed.numerator * total[index] * below:
+                continue
         limit = allowed * total[index] * scale
-        if form.stored < form.accumulated:
+        if narrow:
             # The final rounding: relative to the accumulated value, at least half the smallest subnormal.
             spread = abs(exact[index]) * scale + limit
             limit += max(spread * Fraction(1, 2**form.stored), Fraction(float(_smallest(dtype))) / 2)
@@ -134,8 +142,8 @@ def _reals(shape: tuple[int, ...], dtype: npt.DTypeLike, seed: int, stream: int)
 
 def _as_ints(values: Array) -> tuple[Array, int]:
     """Python ints and the power of two that they were multiplied by to become whole."""
-    ratios = [Fraction(value) for value in np.asarray(values, dtype=np.float64).ravel().tolist()]
-    shift = max((ratio.denominator.bit_length() - 1 for ratio in ratios), default=0)
+    ratios = [value.as_integer_ratio() for value in np.asarray(values, dtype=np.float64).ravel().tolist()]
+    shift = max((below.bit_length() - 1 for _, below in ratios), default=0)
     whole = np.empty(len(ratios), dtype=object)
-    whole[:] = [ratio.numerator * (2**shift // ratio.denominator) for ratio in ratios]
+    whole[:] = [above << (shift - below.bit_length() + 1) for above, below in ratios]
     return whole.reshape(np.shape(values)), shift

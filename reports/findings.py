@@ -152,7 +152,7 @@ def _round(
                 continue
             sentence, problem = "; ".join(found["explanation"]), Problem.parse(found["problem"])
             causes = [f for f in FAULTS.values() if f.explains(release.implementation, problem, sentence)]
-            told = {"problem": found["problem"], "sentence": found["explanation"][0], "command": found["command"]}
+            told = {"problem": found["problem"], "seed": found["seed"], "sentence": found["explanation"][0]}
             if not causes:
                 known["unexplained"] = told
                 continue
@@ -240,7 +240,7 @@ def page(results: dict[str, Any]) -> str:
 
 def _table(results: dict[str, Any]) -> str:
     rows = [
-        "| implementation | release | dtypes | operators | held | broken | not applicable | examples |",
+        "| implementation | release | dtypes | operators | laws held | broken | not applicable | examples |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for release in RELEASES:
@@ -265,7 +265,7 @@ def _table(results: dict[str, Any]) -> str:
         rows.append(
             f"| `{release.implementation}` | {_framework(release.implementation)} {result['version']} "
             f"| {', '.join(dict.fromkeys(law['dtype'] for law in result['laws']))} | {', '.join(result['operators'])} "
-            f"| {len(held)} laws | {', '.join(broken) or 'none'} | {', '.join(others) or 'none'} "
+            f"| {len(held)} | {', '.join(broken) or 'none'} | {', '.join(others) or 'none'} "
             f"| {sum(law['examples'] for law in result['laws'])} |"
         )
     return "\n".join(rows)
@@ -277,7 +277,7 @@ def _fault(fault: Fault, results: dict[str, Any]) -> str:
         broken = _broken_by(result, fault)
         if not broken:
             continue
-        smallest = min(broken, key=lambda cause: (Problem.parse(cause["problem"]).multiplications, cause["problem"]))
+        smallest = min(broken, key=_size)
         laws = ", ".join(dict.fromkeys(cause["law"] for cause in broken))
         lines += [
             f"`{result['implementation']}`, {_framework(result['implementation'])} {result['version']}. Laws: {laws}. "
@@ -291,6 +291,12 @@ def _fault(fault: Fault, results: dict[str, Any]) -> str:
         if fault.script in result.get("faults", {})
     ]
     return "\n".join([*lines, f"$ python reports/faults/{fault.path.name}", *outputs, "```"])
+
+
+def _size(cause: dict[str, Any]) -> tuple[bool, int, str]:
+    """How much work a counterexample is by hand; an empty batch, on which there is none, comes last."""
+    work = Problem.parse(cause["problem"]).multiplications
+    return work == 0, work, cause["problem"]
 
 
 def _broken_by(result: dict[str, Any], fault: Fault) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from sample import Example, examples
 
+from refconv import Problem, windows
 from refconv_cuda import convolution, geometry
 from refconv_cuda.simulator import RawModule, Schedule, checked, scheduled
 
@@ -24,6 +25,8 @@ pytest.importorskip("pytest_benchmark")
 
 THREADS = 64
 RATES: dict[str, float] = {}
+LAYER = Problem.parse("b4h28w28i64o128k3s1p1")
+LAYERS: dict[int, float] = {}  # seconds, by threads
 
 Forward = Callable[[Example], np.ndarray]
 
@@ -51,6 +54,18 @@ def test_thread_switch(benchmark):
     nanoseconds = benchmark.stats.stats.median / (barriers * threads) * 1e9
     benchmark.extra_info["nanoseconds_per_switch"] = round(nanoseconds, 2)
     RATES["switch"] = nanoseconds
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_layer(benchmark, monkeypatch, threads):
+    """A launch of a layer's size, its blocks on one operating-system thread or shared out to two."""
+    monkeypatch.setattr(RawModule, "workers", lambda self, blocks, _: min(threads, blocks))
+    problem, rng = LAYER, np.random.default_rng(0)
+    x, w = (rng.integers(-8, 9, shape).astype(np.float32) for shape in (problem.x_shape, problem.w_shape))
+    implementation = convolution.implicit_gemm_64.on("simulator")
+    y = benchmark.pedantic(implementation.forward, (x, w, problem), rounds=5, warmup_rounds=1)
+    assert np.array_equal(y, windows.forward(x, w, problem))
+    LAYERS[threads] = benchmark.stats.stats.min
 
 
 def test_direct_kernel(benchmark):
@@ -93,6 +108,9 @@ def _side_by_side():
         plain = RATES.get(name.removesuffix(", checked"))
         cost = f"   {plain / rate:.1f} times slower than plain" if plain and name.endswith("checked") else ""
         print(f"  {name:28} {rate:10,.1f}{cost}")
+    if len(LAYERS) == 2:
+        milliseconds = {threads: 1000 * seconds for threads, seconds in LAYERS.items()}
+        print(f"  {LAYER}: {milliseconds[1]:.1f} ms, shared out to two threads {milliseconds[2]:.1f} ms")
     if switch:
         print(f"  one thread switch, its share of the barrier included: {switch:.1f} ns")
     ours, numbas = RATES.get("direct"), RATES.get("direct, Numba's simulator")

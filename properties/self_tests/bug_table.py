@@ -90,8 +90,7 @@ def table(rows: Iterable[Row], others: int) -> str:
         for bug in bugs:
             one = by_id[bug.id]
             names = ", ".join(name if laws[name].reference else f"*{name}*" for name in one.laws) or one.why
-            beyond = " (its own problems: the strategies do not get there)" if bug.at else ""
-            figures = f"{one.examples} | {one.milliseconds:.0f} | `{one.problem}`{beyond}" if one.laws else "| |"
+            figures = f"{one.examples} | {one.milliseconds:.0f} | `{one.problem}`" if one.laws else "| |"
             lines.append(f"| [{bug.id}]({bug.reference}): {bug.fault} | {figures} | {names} |")
     lines += ["", "## Not planted", "", "| bug | why |", "|---|---|"]
     lines += [f"| {reference} | {reason} |" for reference, reason in NOT_PLANTED.items()]

@@ -157,6 +157,7 @@ def worse(old, new, **others):
 def test_nothing_is_worse_than_itself():
     same = report({"sm_80": TRADE, "sm_90": BROKEN})
     assert compare(same, same) == compare(report({}), report({}))
+    assert compare(same, same).worse == ()
 
 
 def test_a_kernel_that_compiles_no_longer():
@@ -186,8 +187,18 @@ def test_what_changes_without_harm_is_noted():
     assert notes(GOOD, replace(GOOD, registers=60)) == ("k<float> registers 64 -> 60 (sm_80)",)
     assert notes(TRADE, GOOD) == ("k<float> spills 0 bytes a thread, where it spilled 16 (sm_80)",)
     assert notes(BROKEN, GOOD) == ("k<float> compiles again (sm_80)",)
-    assert notes(GOOD, GOOD, name="other") == ("k<float> is gone", "other is new")
     assert notes(BROKEN, replace(BROKEN, error="another")) == ()
+
+
+def test_kernels_come_and_go():
+    def of(*names):
+        return Report("12.9.86", ("sm_80",), {name: KernelFigures("k.cu", 64, {"sm_80": GOOD}) for name in names})
+
+    found = compare(of("a", "b"), of("b", "c"))
+    assert found.worse == ()
+    assert found.notes == ("a is gone", "c is new")
+    assert compare(of("a"), of("b")).worse == ("nothing was compared: no kernel is in both reports",)
+    assert compare(of("a"), of()).worse == ("nothing was compared: no kernel is in both reports",)
 
 
 def test_an_architecture_that_nobody_looked_at_is_noted():

@@ -14,7 +14,7 @@ from refconv.problem import OPERATORS, Padding, Pair, Problem
 from refconv_cuda import convolution, device, geometry
 from refconv_cuda.convolution import LARGE, SMALL, Im2col, ImplicitGemm, Tile
 from refconv_cuda.device import KERNELS
-from refconv_cuda.simulator import CompileError, RawModule, Schedule, memory, scheduled
+from refconv_cuda.simulator import CompileError, RawModule, Schedule, checked, memory, scheduled
 from refconv_properties import strategies
 
 SIMULATOR = device.find("simulator")
@@ -186,6 +186,27 @@ def test_what_is_too_large_is_named(changes, named):
 def test_every_operator_is_the_index_sum(implementation, operator, problem, seed, dtype, schedule):
     with scheduled(schedule):
         assert_exact(implementation, operator, problem, seed, dtype)
+
+
+# Random problems under random schedules, with every access checked: nothing is found, and the results are exact.
+TRIALS = [60, pytest.param(2000, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("trials", TRIALS)
+def test_the_checker_finds_nothing(trials):
+    @settings(deadline=None, max_examples=trials)
+    @given(
+        st.sampled_from(list(IMPLEMENTATIONS.values())),
+        st.sampled_from(OPERATORS),
+        strategies.problems(max_multiplications=1024),
+        strategies.seeds(),
+        strategies.schedules(),
+    )
+    def nothing_is_found(implementation, operator, problem, seed, schedule):
+        with scheduled(schedule), checked():
+            assert_exact(implementation, operator, problem, seed, "float32")
+
+    nothing_is_found()
 
 
 @every_implementation

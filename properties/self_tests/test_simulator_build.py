@@ -359,6 +359,28 @@ def test_a_compiler_that_says_that_the_disk_is_full(tmp_path, place, spare, monk
         assert value(3) == 3
 
 
+def test_a_compiler_that_aborts_where_the_disk_is_full(tmp_path, place, spare, monkeypatch):
+    # As zig does, without a word.
+    real = shutil.which("g++")
+    if real is None:
+        pytest.skip("g++ is not installed")
+    script = tmp_path / "c++"
+    script.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *--version*) exec {real} "$@";; esac\n'
+        f'case "$*" in *"{place}"*) kill -ABRT $$;; esac\n'
+        f'exec {real} "$@"\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("REFCONV_CXX", str(script))
+    with pytest.raises(CompileError, match=r"the compiler failed \(-6\)"):
+        value(3)  # there is room, so it has failed for another reason
+    usage = shutil.disk_usage(place)._replace(free=2**20)
+    monkeypatch.setattr(compiler.shutil, "disk_usage", lambda path: usage)
+    with pytest.warns(UserWarning, match=f"{place} cannot be used .*{NO_SPACE.strerror}"):
+        assert value(3) == 3
+
+
 def test_no_folder_at_all(place, spare, monkeypatch):
     # Then the reason is said, and it is no CompileError.
     def full(*arguments):

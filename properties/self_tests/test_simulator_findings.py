@@ -1,6 +1,7 @@
 """The simulator's findings: what goes wrong in a kernel is an exception that says where, and the process lives on."""
 
 import ctypes
+import doctest
 import importlib.util
 import inspect
 import os
@@ -13,6 +14,7 @@ import textwrap
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -907,3 +909,11 @@ def test_many_fences_and_atomics_take_no_longer_than_they_should():
         """
     )
     assert done.stdout == f"{[256] * 8}\n", done.stderr
+
+
+def test_the_documentation_shows_what_happens():
+    path = Path(__file__).parents[2] / "docs" / "simulator.md"
+    if not path.exists():
+        pytest.skip("an installed copy has no docs")
+    failed, tried = doctest.testfile(str(path), module_relative=False)
+    assert (failed, tried > 3) == (0, True)

@@ -18,7 +18,7 @@ from refconv.problem import Operator, Problem
 SECONDS = 1.0  # for one explanation
 UNIFORM = (1, 3, 5)  # seeds of operands that tell the most apart, see `exact.PATTERNS`
 SHOWN = 3  # terms of a list that are written out
-LARGEST = 2_000_000  # products in one changed formula: above that, no hypothesis is tried
+LARGEST = 500_000  # products in one changed formula: above that, no hypothesis is tried
 OPERANDS: dict[Operator, tuple[str, str]] = {
     "forward": ("X", "W"),
     "grad_input": ("G", "W"),
@@ -108,9 +108,9 @@ def diagnose(
         lines.append(differs)
     else:
         if problem.multiplications <= LARGEST:
-            hypothesis = _hypothesis(call, case, result, deadline)
+            hypothesis = _hypothesis(call, case, result, deadline - seconds / 2)
         else:
-            lines.append(f"{problem.multiplications:,} products are too many to try simple mistakes on")
+            hypothesis = _on_smaller(call, case, deadline - seconds / 2)
         prober = Prober(call, problem, operator, index, (first.shape, second.shape), first.dtype, deadline)
         reading = prober.read()
         lines += _terms(operator, problem, reading)
@@ -248,7 +248,12 @@ def _where(operator: Operator, wrong: Array) -> list[str]:
 
 def _hypothesis(call: Call, case: Case, result: Array, deadline: float) -> str:
     """The mistake that explains every element, here and for other operands, and most other problems; or nothing."""
-    survivors = [mistake for mistake in TABLE if mistake.explains(case, result)]
+    survivors = []
+    for mistake in TABLE:
+        if time.monotonic() > deadline:
+            return ""
+        if mistake.explains(case, result):
+            survivors.append(mistake)
     if not survivors:
         return ""
     for seed in UNIFORM[:2]:
@@ -273,10 +278,31 @@ def _hypothesis(call: Call, case: Case, result: Array, deadline: float) -> str:
     # Of equals, the first of the table.
     best: Hypothesis = max(survivors, key=lambda mistake: (for_[mistake] > 0, for_[mistake] - against[mistake]))
     tried = for_[best] + against[best]
-    if for_[best] * 3 < tried:
+    if for_[best] * 2 < tried:
         return ""  # it happens to fit here, where little can be told apart
     elsewhere = f", here and on {for_[best]} of {tried} other problems" if tried else ""
     return f"one mistake explains every element{elsewhere}: {best.sentence}"
+
+
+def _on_smaller(call: Call, case: Case, deadline: float) -> str:
+    """The mistake on a smaller problem, if that is wrong as well, because this one is too large to try each on."""
+    small = case.problem
+    while small.multiplications > LARGEST // 8:
+        p, l, g = small.c_in_per_group, small.c_out_per_group, small.groups
+        if small.batch > 2:
+            small = small.replace(batch=(small.batch + 1) // 2)
+        elif max(p, l) > 2:
+            small = small.replace(c_in=(p + 1) // 2 * g, c_out=(l + 1) // 2 * g)
+        elif g > 2:
+            small = small.replace(c_in=2 * p, c_out=2 * l, groups=2)
+        else:
+            return ""
+    other = _case(case.operator, small, case.first.dtype, UNIFORM[0])
+    answer = _answer(call, other, deadline)
+    if answer is None or answer.shape != other.expected.shape or (answer == other.expected).all():
+        return ""
+    hypothesis = _hypothesis(call, other, answer, deadline)
+    return f"on {small}, {hypothesis}" if hypothesis else ""
 
 
 def _shape(
@@ -374,6 +400,6 @@ def variations(problem: Problem) -> list[Problem]:
             other = problem.replace(**change)
         except ValueError:
             continue
-        if other.multiplications <= LARGEST:
+        if other.multiplications <= 8 * LARGEST:  # only the mistakes that are left are tried there
             found.append(other)
     return found

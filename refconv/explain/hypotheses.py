@@ -71,6 +71,8 @@ class Hypothesis:
 
 Axes = tuple[Axis, Axis]
 
+TF32 = "11 bits, as in TF32 and float16"
+
 
 def _geometry(sentence: str, change: Callable[[Axis, Axis], Axes]) -> Hypothesis:
     """Other axes, height and width, in an output of the right size."""
@@ -277,6 +279,18 @@ def _memory() -> Iterator[Hypothesis]:
         lambda case: _pitch(case, case.problem.out_width),
     )
     yield _pixels("the bounds of height and width are exchanged", _bounds)
+    yield _pixels(
+        "the number of a tap is taken apart by the kernel's height, not its width",
+        lambda case: _renumbered(case, case.problem.out_width, case.problem.kernel.height),
+    )
+    yield _pixels(
+        "the number of an output pixel is taken apart by the input's width, not the output's",
+        lambda case: _renumbered(case, case.problem.width, case.problem.kernel.width),
+    )
+    yield _pixels(
+        "the number of an output pixel is taken apart by the output's height, not its width",
+        lambda case: _renumbered(case, case.problem.out_height, case.problem.kernel.width),
+    )
     yield _pixels("im2col is skipped: the t-th output pixel reads the t-th input pixel", _no_im2col)
     yield Hypothesis(
         "taps are as far apart as the kernel is high: m a_h + n for m a_w + n",
@@ -337,6 +351,19 @@ def _bounds(case: Case) -> Array:
     pixels = (images * problem.height + u) * problem.width + v
     inside = (u >= 0) & (u < problem.width) & (v >= 0) & (v < problem.height)
     return np.where(inside & (pixels < problem.batch * problem.height * problem.width), pixels, -1)
+
+
+def _renumbered(case: Case, out_width: int, taps_width: int) -> Array:
+    """Output pixels and taps numbered as they are, and taken apart as if rows were of these widths."""
+    problem = case.problem
+    height, width = axes(problem)
+    j, k = np.divmod(np.arange(height.out * width.out).reshape(1, height.out, width.out, 1, 1), out_width)
+    m, n = np.divmod(np.arange(height.taps * width.taps).reshape(1, 1, 1, height.taps, width.taps), taps_width)
+    u = j * height.stride + m * height.dilation - height.before
+    v = k * width.stride + n * width.dilation - width.before
+    images = np.arange(problem.batch).reshape(-1, 1, 1, 1, 1)
+    inside = (u >= 0) & (u < problem.height) & (v >= 0) & (v < problem.width)
+    return np.where(inside, (images * problem.height + u) * problem.width + v, -1)
 
 
 def _no_im2col(case: Case) -> Array:
@@ -557,6 +584,10 @@ def _whole() -> Iterator[Hypothesis]:
             "the number of images and output pixels",
             lambda problem: problem.batch * problem.out_height * problem.out_width,
         ),
+        (
+            "the number of images and input pixels",
+            lambda problem: problem.batch * problem.height * problem.width,
+        ),
         ("the number of taps", lambda problem: problem.kernel.height * problem.kernel.width),
         ("the number of groups", lambda problem: problem.groups),
         ("the number of input channels", lambda problem: problem.c_in),
@@ -569,7 +600,7 @@ def _whole() -> Iterator[Hypothesis]:
         yield _after(f"the result is reversed along its {what} axis", partial(_flipped, axis))
     yield _after("the result is turned by half a turn", lambda y, problem: y[:, ::-1, ::-1])
     yield _after("both kernel axes of the result are reversed", lambda y, problem: y[::-1, ::-1])
-    for name in ("float16", "bfloat16", "tf32", "float32"):
+    for name in (TF32, "float16", "bfloat16", "float32"):
         yield Hypothesis(f"the operands are rounded to {name}", partial(_with_operands, name))
         yield _after(f"the result is rounded to {name}", partial(_to_format, name))
     for bits in (8, 16, 32):
@@ -655,7 +686,7 @@ def _with_operands(name: str, case: Case) -> Array | None:
 
 def _to_format(name: str, values: Array, problem: Problem) -> Array:
     """Rounded to nearest, ties to even, in the significand only; the values are integers of moderate size."""
-    bits = {"float16": 11, "bfloat16": 8, "tf32": 11, "float32": 24}[name]
+    bits = {"float16": 11, "bfloat16": 8, TF32: 11, "float32": 24}[name]
     significand, exponent = np.frexp(values.astype(np.float64))
     rounded: Array = np.ldexp(np.rint(significand * 2.0**bits), exponent - bits)
     return np.where(np.abs(rounded) > 65504, np.copysign(np.inf, rounded), rounded) if name == "float16" else rounded

@@ -76,7 +76,7 @@ FAULTS = {
             says=r"= (nan|-?inf)",
             shows=lambda problem: problem.groups > 1,
             note="Finite operands are right. It looks as if the groups became one dense convolution with zeros between "
-            "them, and inf * 0 is NaN. JAX 0.12.0.1 has it too.",
+            "them, and inf * 0 is NaN: Y and dX in float64, dW of some shapes in float32. JAX 0.12.0.1 has it too.",
         ),
         Fault(
             "onnx_transposed_groups",
@@ -106,7 +106,8 @@ FAULTS = {
             says=r"",
             shows=lambda problem: problem.batch == 0 or _pads_by_batch_and_channels(problem) != problem.padding,
             derived=True,
-            note="Mended after 1.20.1, which may also pad by a negative number, and raises for an empty batch. The standard's own test has one image, one channel and a 5x5 input, and passes.",
+            note="Mended after 1.20.1, which may also pad by a negative number, and raises for an empty "
+            "batch. The standard's own test has one image, one channel and a 5x5 input, and passes.",
         ),
         Fault(
             "onnxruntime_same_crops",

@@ -77,6 +77,8 @@ def compare(before: Report, after: Report) -> Comparison:
     same_compiler = before.cuda == after.cuda
     if not same_compiler:
         notes[f"figures of CUDA {before.cuda} and {after.cuda} are not compared, but whether kernels compile"] = []
+    if before.kernels.keys().isdisjoint(after.kernels):
+        worse["nothing was compared: no kernel is in both reports"] = []
     for name, kernel in before.kernels.items():
         if name not in after.kernels:
             notes[f"{name} is gone"] = []

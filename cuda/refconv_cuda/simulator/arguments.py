@@ -21,7 +21,6 @@ from refconv_cuda.simulator.abi import Parameter, Region
 Array = npt.NDArray[Any]
 
 _ALIGNMENT = 64  # bytes: that of the most aligned struct that a compiler may load at once
-VECTOR_ALIGNMENT = 16  # bytes: a kernel may load float4 from any array that it is given
 
 _KINDS = frozenset("iufb")  # of parameters that have a NumPy dtype, by the same letter
 _WORDS = {"i": "int", "u": "uint", "f": "float", "b": "bool", "h": "float", "g": "bfloat"}
@@ -166,7 +165,7 @@ def _device_array(slot: Slot, value: object, in_device: dict[int, Array]) -> Arr
     if memory.fence_of(value) is not None:
         return value
     if id(value) not in in_device:
-        in_device[id(value)] = memory.copy(value, alignment=VECTOR_ALIGNMENT)
+        in_device[id(value)] = memory.copy(value, alignment=memory.VECTOR_ALIGNMENT)
         in_device[id(value)].flags.writeable = value.flags.writeable
     return in_device[id(value)]
 

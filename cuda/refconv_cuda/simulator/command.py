@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import re
 import sys
@@ -60,8 +61,9 @@ class Argument:
         if value not in known:
             try:
                 dtype.type(value)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 choices = f"a number, {', '.join(known)}" if known else "a number"
+                choices = choices.replace("number", f"number of {dtype}", 1)
                 raise UsageError(f"argument {text!r}: {value!r} must be {choices}") from None
         return cls(text, dtype, shape, value)
 
@@ -89,12 +91,14 @@ def kernel_launch(
     """A launch of one kernel of a .cu file; its arrays are the results."""
     from refconv_cuda import simulator
 
-    names = (kernel,) if "<" in kernel else ()
-    module = simulator.RawModule(path=file, options=options, name_expressions=names)
+    @functools.cache
+    def module() -> simulator.RawModule:
+        names = (kernel,) if "<" in kernel else ()
+        return simulator.RawModule(path=file, options=options, name_expressions=names)
 
     def launch(package: ModuleType) -> dict[str, npt.NDArray[Any]]:
         made = [argument.make(package) for argument in arguments]
-        module.get_function(kernel)(grid, block, made, shared_mem=shared_mem)
+        module().get_function(kernel)(grid, block, made, shared_mem=shared_mem)
         return {
             argument.text: value for argument, value in zip(arguments, made, strict=True) if argument.shape is not None
         }
@@ -122,14 +126,23 @@ def file_launch(file: Path, name: str) -> Launch:
 
 
 def run(launch: Launch, what: str, *, count: int, seed: int) -> int:
-    """Sanitizes, prints the verdict, and returns the exit status: 0 clean, 1 a finding, 2 it could not run."""
+    """Sanitizes, prints the verdict, returns the exit status: 0 clean, 1 a finding, 2 it could not run, 130 Ctrl-C."""
     try:
         sanitize(launch, schedules(count, seed))
     except KernelError as found:
         print(f"{what}: {found.tool}: {found}")
         return 1
+    except KeyboardInterrupt:
+        print("refconv sanitize: interrupted", file=sys.stderr)
+        return 130
+    except MemoryError as reason:
+        print(f"refconv sanitize: there is no memory for the launch's arrays: {reason}", file=sys.stderr)
+        return 2
     except (SimulatorError, ValueError, TypeError, OSError) as reason:
         print(f"refconv sanitize: {reason}", file=sys.stderr)
+        return 2
+    except Exception as error:  # the launch's own, from a Python file
+        print(f"refconv sanitize: {what} raised {type(error).__name__}: {error}", file=sys.stderr)
         return 2
     print(f"{what}: nothing found under {count} schedules (seed {seed})")
     return 0

@@ -65,6 +65,8 @@ GCC_CHECK_FLAGS = (
 # The runtime needs nothing beyond C, which the Python process has already loaded.
 LINK_FLAGS = ("-shared", "-nostdlib")
 
+SCARCE_BYTES = 16 * 2**20  # with less room than this, a compiler that dies without a word has probably run out of it
+
 
 @dataclass(frozen=True)
 class Compiler:
@@ -101,7 +103,9 @@ class Compiler:
         if done.returncode == 0:
             return done.stdout
         log = (done.stderr or done.stdout).strip() or f"the compiler failed ({done.returncode})"
-        if os.strerror(errno.ENOSPC) in log:
+        # Zig does not say so where its own cache finds no room: it aborts.
+        aborted_for_it = done.returncode < 0 and shutil.disk_usage(cache).free < SCARCE_BYTES
+        if os.strerror(errno.ENOSPC) in log or aborted_for_it:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise CompileError(log)
 

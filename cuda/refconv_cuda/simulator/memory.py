@@ -24,6 +24,9 @@ from refconv_cuda.simulator.abi import Region
 Array = npt.NDArray[Any]
 
 CANARY = 0xA5
+VECTOR_ALIGNMENT = (
+    16  # bytes: a kernel may load float4 from any array that comes from outside, or by one of CuPy's names
+)
 PAGE = mmap.PAGESIZE
 _PATTERN_BYTES = 2**16
 KEPT_BYTES = 64 * 2**20  # freed fences kept for the next array: a system call costs more than a small kernel
@@ -180,7 +183,7 @@ def copy(array: Array, *, alignment: int | None = None) -> Array:
 def asarray(values: npt.ArrayLike, dtype: npt.DTypeLike | None = None) -> Array:
     """``values`` as an array of device memory: itself if it is one of that dtype, else a copy. Raises as NumPy does."""
     array = np.asarray(values, dtype)
-    return array if fence_of(array) is not None else copy(array)
+    return array if fence_of(array) is not None else copy(array, alignment=VECTOR_ALIGNMENT)
 
 
 def asnumpy(array: Array) -> Array:
@@ -190,17 +193,17 @@ def asnumpy(array: Array) -> Array:
 
 def zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike = float) -> Array:
     """An array of device memory that holds 0."""
-    return copy(np.zeros(shape, dtype))
+    return copy(np.zeros(shape, dtype), alignment=VECTOR_ALIGNMENT)
 
 
 def zeros_like(array: Array) -> Array:
     """An array of device memory that holds 0, of the shape and dtype of ``array``."""
-    return copy(np.zeros(array.shape, array.dtype))
+    return zeros(array.shape, array.dtype)
 
 
 def empty_like(array: Array) -> Array:
     """An array of device memory that holds poison, of the shape and dtype of ``array``."""
-    return empty(array.shape, array.dtype)
+    return empty(array.shape, array.dtype, alignment=VECTOR_ALIGNMENT)
 
 
 def fence_of(array: Array) -> Fence | None:

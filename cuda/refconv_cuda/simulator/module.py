@@ -67,7 +67,10 @@ class RawModule:
             raise TypeError("exactly one of code and path must be given")
         self._file = str(Path(path).absolute()) if path is not None else "<code>"
         self._folder = Path(self._file).parent if path is not None else None
-        self.code = Path(self._file).read_text() if code is None else code
+        try:
+            self.code = Path(self._file).read_text(encoding="utf-8") if code is None else code
+        except UnicodeDecodeError as error:
+            raise ValueError(f"path = {path} must be CUDA C in UTF-8: {error}") from None
         self._options = relevant_options(options)
         self._name_expressions = tuple(name_expressions)
         self.check = check

@@ -43,7 +43,10 @@ def schedules(count: int, seed: int = 0) -> Iterator[Schedule]:
 
 
 def sanitize(launch: Launch, under: Iterable[Schedule]) -> None:
-    """Runs ``launch`` under each schedule. Raises the first `KernelError`, `ScheduleDependence` among them."""
+    """Runs ``launch`` under each schedule. Raises the first `KernelError`, `ScheduleDependence` among them.
+
+    Raises ``TypeError`` for a launch that does not return arrays, ``ValueError`` for one that returns others each time.
+    """
     from refconv_cuda import simulator
 
     expected: dict[str, Array] | None = None
@@ -63,10 +66,14 @@ def _named(results: Results) -> dict[str, Array]:
         return {"result": results.copy()}
     if isinstance(results, Mapping):
         return {str(name): np.array(array) for name, array in results.items()}
+    if not isinstance(results, Sequence):
+        raise TypeError(f"the launch returned {results!r}, but must return an array, several, or none")
     return {f"result {i}": np.array(array) for i, array in enumerate(results)}
 
 
 def _assert_same(expected: dict[str, Array], results: dict[str, Array], schedule: Schedule) -> None:
+    if results.keys() != expected.keys():
+        raise ValueError(f"the launch returned {', '.join(expected)} first, but {', '.join(results)} with {schedule}")
     for name, array in results.items():
         before = expected[name]
         if array.tobytes() == before.tobytes():

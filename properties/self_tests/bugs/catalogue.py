@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,7 @@ class Bug:
     """A bug that a project had, planted once more.
 
     id: of the reference, as project_number. fault: one sentence. kind: the theme, the name of its file. make: an
-    implementation of its own for each search. found_by: a law that finds it. dtype: in which it shows. at: problems on
-    which that law breaks, where the strategies reach none.
+    implementation of its own for each search. found_by: a law that finds it. dtype: in which it shows.
     """
 
     id: str
@@ -29,7 +28,6 @@ class Bug:
     make: Callable[[], Any]
     found_by: str
     dtype: str = "float32"
-    at: Sequence[str] = ()
 
     @property
     def spec(self) -> str:

@@ -44,7 +44,7 @@ class Search:
 
 
 def search(bug: Bug, law: Law, *, examples: int = PROFILES["ci"], seed: int = 0) -> Search:
-    """Searches as `refconv check` does; only on the bug's own problems where the strategies reach no such."""
+    """Searches as `refconv check` does."""
     tried, first = 0, (0, 0.0)
     started = time.process_time()
 
@@ -60,12 +60,7 @@ def search(bug: Bug, law: Law, *, examples: int = PROFILES["ci"], seed: int = 0)
             first = first if first[0] else (tried, time.process_time() - started)
             raise
 
-    problems = [(Problem.parse(text), seed) for text in bug.at]
-    outcome = Searching(
-        replace(law, body=counted),
-        subject(bug.make(), bug.dtype),
-        Plan(examples, seed, problems),
-    ).run()
+    outcome = Searching(replace(law, body=counted), subject(bug.make(), bug.dtype), Plan(examples, seed)).run()
     return Search(law, outcome, first[0], 1000 * first[1])
 
 

@@ -134,8 +134,7 @@ class Tf32(Conv):
     "for more than so many channels (128, here 1), Winograd: infinity less infinity is NaN",
     "https://github.com/tensorflow/tensorflow/issues/60315",
     only="forward",
-    found_by="rounding",
-    at=("b2h2w8i2o3k1x3",),
+    found_by="locality",
 )
 class Winograd(Conv):
     def forward(self, x, w, p):

@@ -67,7 +67,11 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
         if (finding->kind != kNone) return;
         if (live_ > 0 && release_converging()) continue;
         if (live_ > 0 && !open_barrier()) return;
-        if (!shadow::next_phase() || live_ == 0) return;
+        if (!shadow::next_phase(live_)) {
+            if (finding->kind == kEndless) set_place(current_);
+            return;
+        }
+        if (live_ == 0) return;
         fill_queue(is_live);
     }
 }
@@ -247,12 +251,17 @@ bool Block::open_barrier() {
     return true;
 }
 
-void Block::set_waiting(Kind kind, int waiting, int other) {
-    const Thread &here = thread_[waiting], &there = thread_[other];
-    finding_->kind = kind;
+void Block::set_place(int waiting) {
+    const Thread& here = thread_[waiting];
     finding_->thread = here.index;
     finding_->file = here.place.file;
     finding_->line = here.place.line();
+}
+
+void Block::set_waiting(Kind kind, int waiting, int other) {
+    const Thread& there = thread_[other];
+    finding_->kind = kind;
+    set_place(waiting);
     finding_->has_other = 1;
     finding_->other_block = finding_->block;
     finding_->other_thread = there.index;
@@ -386,7 +395,7 @@ void Block::atomic_turn() {
 
 void Block::preempt() {
     if (queued_ == 0) return;
-    int& chosen = queue_[(head_ + random_->below(queued_)) % kMostThreads];
+    int& chosen = queue_[(head_ + unsigned(random_->below(queued_))) % kMostThreads];
     int head = queue_[head_];
     queue_[head_] = chosen;  // the chosen one goes next, the head takes its place
     chosen = head;

@@ -107,12 +107,13 @@ class Block {
     bool release_converging();
     bool open_barrier();  // all wait: true if it was for one barrier; else the finding says what is wrong
     void set_waiting(Kind, int waiting, int other);
+    void set_place(int waiting);  // in the finding: who, and at what barrier or collective
     bool lanes_are_there(int first, unsigned lanes, int lane);
 
     Stacks stacks_;
     Thread thread_[kMostThreads];
     int queue_[kMostThreads];  // a ring
-    int head_ = 0, queued_ = 0;
+    unsigned head_ = 0, queued_ = 0;
     int turns_[kMostThreads];
     // For each thread, and each lane of its warp: how many __syncwarp that lane had behind it, as far as the thread
     // can know: a vector clock.

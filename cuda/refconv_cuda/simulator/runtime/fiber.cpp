@@ -31,7 +31,7 @@ bool Stacks::is_guard(uintptr_t address) const {
 // The words that refconv_switch pops, from the lowest address up. Tops are spread over cache lines: stacks that
 // all began at the same offset of a page would compete for the same few sets of the cache.
 void* Stacks::prepare(int stack, void (*function)()) const {
-    uintptr_t top = base_ + (stack + 1) * (kGuard + kStack) - (stack % 16) * 192;
+    uintptr_t top = base_ + (stack + 1) * (kGuard + kStack) - stack * 192 % kPage;
     uintptr_t* words = reinterpret_cast<uintptr_t*>(top & ~uintptr_t(15));
 #if defined(__x86_64__)
     *--words = 0;  // the return address of `function`, which never returns; it also keeps the ABI's alignment

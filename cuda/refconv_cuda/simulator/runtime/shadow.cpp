@@ -2,7 +2,6 @@
 #include "shadow.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "block.h"
 #include "fences.h"
@@ -343,7 +342,9 @@ void end_launch() {
     area_count = 0;
     // What is said of the module's variables outlives the launch, but not what lies in `bytes`.
     size_t module_words = (image.data_end - image.data_begin + 3) / 4;
-    if (bytes.count && module_cells) memset(module_cells, 0, module_words * sizeof(Cell));
+    for (size_t i = 0; bytes.count && module_cells && i < module_words; ++i) {
+        if (module_cells[i].split) module_cells[i] = Cell();
+    }
     bytes.free();
     fences.free();
     block_starts.free();
@@ -361,8 +362,25 @@ void become(int thread, uint16_t syncs) {
     fast.syncs = syncs;
 }
 
-bool next_phase() {
+void turn(const void* pc) {
+    if (fast.countdown == 0) tick(0, 0, kRead, pc);
+    --fast.countdown;
+}
+
+bool next_phase(int threads) {
     ++fast.phase;
+    // A loop of nothing but barriers never ends, either.
+    uint64_t cost = threads, left = steps_left + fast.countdown;
+    if (cost > left) {
+        finding->kind = kEndless;
+        return false;
+    }
+    if (cost > fast.countdown) {
+        steps_left = left - cost;
+        fast.countdown = 0;
+    } else {
+        fast.countdown -= cost;
+    }
     if (unwritten_read.size == 0) return true;
     Unwritten& u = unwritten_read;
     fill_finding(kUninitialised, u.address, u.size, u.access, u.pc, u.area, u.thread);

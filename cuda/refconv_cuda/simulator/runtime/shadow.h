@@ -21,13 +21,15 @@ namespace shadow {
 bool begin_launch(const Launch&, const Image&, Finding*);  // false: out of memory
 void end_launch();
 void begin_block(const Index& block);
-bool next_phase();  // false: something was found in the one that ends
+bool next_phase(int threads);  // of so many live ones; false: something was found in the one that ends
+void turn(const void* pc);     // the current thread waits for another in a loop, and so uses up the step budget
 void become(int thread, uint16_t syncs);  // the current thread, and its count of __syncwarp
 #else
 inline bool begin_launch(const Launch&, const Image&, Finding*) { return true; }
 inline void end_launch() {}
 inline void begin_block(const Index&) {}
-inline bool next_phase() { return true; }
+inline bool next_phase(int) { return true; }
+inline void turn(const void*) {}
 inline void become(int, uint16_t) {}
 #endif
 

@@ -30,7 +30,10 @@ void refconv_undefined_lane(int lane, const char* file, int line) {
     the_block().report(refconv::kUndefinedLane, {file, line});
 }
 
-void refconv_atomic_turn() { the_block().atomic_turn(); }
+void refconv_atomic_turn(const void* where) {
+    refconv::shadow::turn(where ? where : __builtin_return_address(0));
+    the_block().atomic_turn();
+}
 
 void refconv_fence() {
 #ifdef REFCONV_CHECK

@@ -109,7 +109,7 @@ inline T compare_and_swap(T* address, T expected, T replacement) {
 
 template <class Operation, bool kOfBlock, class T>
 REFCONV_UNCHECKED REFCONV_APART inline T atomically(T* address, T operand) {
-    refconv_atomic_turn();  // before the checker is told, so that what it learns is what this access sees
+    refconv_atomic_turn(__builtin_return_address(0));  // before the checker is told, so that what it learns is what this access sees
     refconv_atomic_access(address, sizeof(T), __builtin_return_address(0), kOfBlock);
     T old = *address;
     *address = Operation::of(old, operand);
@@ -118,7 +118,7 @@ REFCONV_UNCHECKED REFCONV_APART inline T atomically(T* address, T operand) {
 
 template <bool kOfBlock, class T>
 REFCONV_UNCHECKED REFCONV_APART inline T compare_and_swap(T* address, T expected, T replacement) {
-    refconv_atomic_turn();  // before the checker is told, so that what it learns is what this access sees
+    refconv_atomic_turn(__builtin_return_address(0));  // before the checker is told, so that what it learns is what this access sees
     refconv_atomic_access(address, sizeof(T), __builtin_return_address(0), kOfBlock);
     T old = *address;
     if (old == expected) *address = replacement;

@@ -6,8 +6,8 @@ extern "C" {
 void refconv_barrier(const char* file, int line);
 // Also says how many threads of the block came with a predicate other than 0.
 int refconv_barrier_count(int predicate, const char* file, int line);
-// A thread that may be waiting for another in a loop lets others have their turn.
-void refconv_atomic_turn();
+// A thread that may be waiting for another in a loop lets others have their turn. where: the code, if not the caller's.
+void refconv_atomic_turn(const void* where = nullptr);
 // The checker takes note of the fence.
 void refconv_fence();
 }

@@ -1,7 +1,4 @@
-"""``refconv explain``: what is wrong with an implementation on one problem.
-
-Like `refconv.cli` this module knows the suite, when it runs: `Subject` is how an implementation is called with care.
-"""
+"""``refconv explain``: what is wrong with an implementation on one problem."""
 
 from __future__ import annotations
 
@@ -14,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from refconv import exact
+from refconv.commands import options as read
+from refconv.commands.watched import OnCall, watched
 from refconv.explain.diagnosis import OPERANDS, Diagnosis, diagnose, element
 from refconv.explain.picture import drawn
 from refconv.explain.shapes import NAMES
 from refconv.implementation import Implementation, ImplementationError, load
 from refconv.problem import OPERATORS, Operator, Problem
-from refconv.watched import OnCall, watched
 
 if TYPE_CHECKING:
     from refconv_properties.subject import Subject
+
+SECONDS = 10.0  # somebody has asked, and waits
 
 HELP = "say which terms are wrong on one problem, and what would explain it"
 DESCRIPTION = (
@@ -34,32 +34,31 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of ``refconv explain``, which `run` takes parsed."""
-    parser.add_argument("problem", metavar="PROBLEM", help="as b1h5w7i3o4k3s2p1")
+    parser.add_argument("problem", type=read.problem, metavar="PROBLEM", help="as b1h5w7i3o4k3s2p1")
     parser.add_argument("--impl", required=True, metavar="NAME|MODULE:OBJ|FILE.py:OBJ", help="what to explain")
     parser.add_argument("--operator", choices=OPERATORS, help="only this one (default: the first that is wrong)")
     parser.add_argument("--dtype", help="in this dtype (default: the first that the implementation takes)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="what the operands are drawn from (default 0)")
+    parser.add_argument(
+        "--seed", type=read.seed, default=0, metavar="N", help="what the operands are drawn from (default 0)"
+    )
     parser.add_argument("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
     parser.add_argument(
         "--picture", type=Path, metavar="FILE", help="draw the receptive field: .svg, or .png with Pillow"
     )
     parser.add_argument(
-        "--time-limit", type=float, default=10.0, metavar="SECONDS", help="for one call of an operator (default 10)"
+        "--time-limit",
+        type=read.seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="for one call of an operator (default 10)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command on what `add_arguments` parsed; returns the exit status."""
-    try:
-        problem = Problem.parse(options.problem)
-        if options.seed < 0:
-            raise ValueError(f"--seed {options.seed} must be at least 0")
-        if not 0 < options.time_limit < float("inf"):
-            raise ValueError(f"--time-limit {options.time_limit:g} must be above 0")
-        if options.picture is not None and options.picture.suffix.lower() not in (".svg", ".png"):
-            raise ValueError(f"--picture {options.picture} must end in .svg or .png")
-    except ValueError as reason:
-        print(f"refconv explain: {reason}", file=sys.stderr)
+    problem = options.problem
+    if options.picture is not None and options.picture.suffix.lower() not in (".svg", ".png"):
+        print(f"refconv explain: --picture {options.picture} must end in .svg or .png", file=sys.stderr)
         return 2
     status, grief = watched(lambda on_call: _explain(options, problem, on_call), options.time_limit)
     if grief:
@@ -129,7 +128,7 @@ def _is_wrong(subject: Subject, operator: Operator, problem: Problem, options: a
     except (LawBroken, TimeLimitExceeded) as reason:
         print(f"{headline}\n  {reason}")
         return True
-    diagnosis = diagnose(call, problem, operator, first, second, result)
+    diagnosis = diagnose(call, problem, operator, first, second, result, seconds=SECONDS)
     if result.shape != problem.result_shape(operator):
         told = [f"{operator} returned shape {result.shape}, but {NAMES[operator]} has shape "]
         told[0] += f"{problem.result_shape(operator)}"

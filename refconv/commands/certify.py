@@ -1,6 +1,6 @@
 """``refconv certify``: layers of real size, verified by random projections.
 
-The command line; `certificate` is the mathematics, `layers` the tables of layers.
+`refconv.certificate` is the mathematics, `refconv.layers` the tables of layers.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ import numpy as np
 import refconv
 from refconv import certificate, layers
 from refconv.certificate import Expected, Pair
+from refconv.commands import options as read
+from refconv.commands.watched import OnCall, watched
 from refconv.implementation import Implementation, ImplementationError, load
 from refconv.layers import Layer
 from refconv.problem import OPERATORS, Operator, Problem
-from refconv.watched import OnCall, watched
 
 HELP = "verify layers of real size, by random projections"
 DESCRIPTION = (
@@ -70,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--impl", required=True, metavar="NAME|MODULE:OBJ|FILE.py:OBJ", help="what to verify")
     parser.add_argument("--operator", choices=OPERATORS, help="only this one")
     parser.add_argument("--dtype", help="in this dtype (default: the first that the implementation takes)")
-    parser.add_argument("--seed", type=int, metavar="N", help="what all is drawn from (default: at random)")
+    parser.add_argument("--seed", type=read.seed, metavar="N", help="what all is drawn from (default: at random)")
     parser.add_argument("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
     parser.add_argument(
         "--memory",
@@ -80,17 +81,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write a report")
     parser.add_argument(
-        "--time-limit", type=float, default=600.0, metavar="SECONDS", help="for one call of an operator (default 600)"
+        "--time-limit",
+        type=read.seconds,
+        default=600.0,
+        metavar="SECONDS",
+        help="for one call of an operator (default 600)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command on what `add_arguments` parsed; returns the exit status."""
     try:
-        if options.seed is not None and options.seed < 0:
-            raise ValueError(f"--seed {options.seed} must be at least 0")
-        if not 0 < options.time_limit < float("inf"):
-            raise ValueError(f"--time-limit {options.time_limit:g} must be above 0")
         memory = _bytes(options.memory) if options.memory else layers.available_memory() // 4
         wanted = [layer for text in options.layers for layer in _layers(text)]
     except (ValueError, OSError) as reason:
