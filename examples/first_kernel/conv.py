@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from refconv import Problem, exact
 from refconv_cuda import device, geometry
 
@@ -27,7 +29,8 @@ class Conv:
         return problem.groups == 1 or "one group only"
 
     def forward(self, x, w, problem):
-        x, w, y = self.xp.asarray(x), self.xp.asarray(w), self.xp.empty(problem.y_shape, x.dtype)
+        x, w = (self.xp.asarray(np.ascontiguousarray(array)) for array in (x, w))
+        y = self.xp.empty(problem.y_shape, x.dtype)
         rows = problem.batch * problem.out_height * problem.out_width
         if rows:
             grid = -(-rows // 8), -(-problem.c_out // 8)
