@@ -95,7 +95,8 @@ def run(options: argparse.Namespace) -> int:
         memory = _bytes(options.memory) if options.memory else layers.available_memory() // 4
         wanted = [layer for text in options.layers for layer in _layers(text)]
     except (ValueError, OSError) as reason:
-        print(f"refconv certify: {reason}", file=sys.stderr)
+        told = f"cannot read {reason.filename}: {reason.strerror}" if isinstance(reason, OSError) else str(reason)
+        print(f"refconv certify: {told}", file=sys.stderr)
         return 2
     if options.seed is None:
         options.seed = secrets.randbelow(2**32)
