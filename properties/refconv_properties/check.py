@@ -233,7 +233,8 @@ def check(request: Request, *, json_file: Path | None = None, coverage: bool = F
     results = checking.results
     if results:
         width = out.width if out.is_terminal else 1000
-        text = rendered(results, width=width, colour=out.is_terminal and not out.no_color, coverage=coverage)
+        colour = out.is_terminal and not out.no_color
+        text = rendered(results, width=width, colour=colour, coverage=coverage, encoding=out.encoding)
         try:
             out.file.write(f"{text}seed {request.seed}\n")
             out.file.flush()

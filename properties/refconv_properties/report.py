@@ -115,12 +115,15 @@ def coverage_of(outcomes: Iterable[Outcome]) -> dict[str, int]:
     return counts
 
 
-def rendered(results: list[Result], *, width: int, colour: bool, coverage: bool = False) -> str:
+def rendered(
+    results: list[Result], *, width: int, colour: bool, coverage: bool = False, encoding: str = "utf-8"
+) -> str:
     """The report as text: the counterexamples, then the table, then one line to remember.
 
-    coverage: with a table of the geometry cells.
+    coverage: with a table of the geometry cells. encoding: of where it goes; all of the text can be written there.
     """
-    page = io.StringIO()  # not `Console.capture`, which flushes standard output, and its disk may be full
+    # Not `Console.capture`, which flushes standard output, and its disk may be full.
+    page = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", newline="\n")
     console = Console(
         file=page, width=width, force_terminal=colour, no_color=not colour, highlight=False, legacy_windows=False
     )
@@ -128,7 +131,8 @@ def rendered(results: list[Result], *, width: int, colour: bool, coverage: bool 
     if coverage:
         parts += [_coverage(results), Text()]
     console.print(Group(*parts, _table(results), _summary(results)), soft_wrap=False)
-    text = page.getvalue()
+    page.seek(0)
+    text = page.read()
     return text if colour else "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
