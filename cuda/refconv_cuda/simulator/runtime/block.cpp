@@ -54,6 +54,7 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
     if (!no_syncs_) memset(syncs_known_, 0, sizeof syncs_known_);
     no_syncs_ = true;
     undisturbed_ = 0;
+    converging_ = false;
     live_ = count_;
     fill_queue(is_live);
     for (;;) {
@@ -274,6 +275,7 @@ void Block::set_waiting(Kind kind, int waiting, int other) {
 unsigned Block::active_lanes(Place place) {
     Thread& self = thread_[current_];
     self.state = kConverging;
+    converging_ = true;
     self.place = place;
     hand_over();
     return self.mask;
@@ -281,10 +283,10 @@ unsigned Block::active_lanes(Place place) {
 
 // Called when nobody can go on: lanes that wait to see who comes to their place have seen it.
 bool Block::release_converging() {
-    bool any = false;
+    if (!converging_) return false;
+    converging_ = false;
     for (int i = 0; i < count_; ++i) {
         if (thread_[i].state != kConverging) continue;
-        any = true;
         unsigned lanes = 0;
         int first = i / kWarpSize * kWarpSize;
         for (int lane = 0; lane < kWarpSize && first + lane < count_; ++lane) {
@@ -293,7 +295,6 @@ bool Block::release_converging() {
         }
         thread_[i].mask = lanes;
     }
-    if (!any) return false;
     fill_queue(is_converging);
     return true;
 }

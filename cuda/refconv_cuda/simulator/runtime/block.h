@@ -119,6 +119,7 @@ class Block {
     // can know: a vector clock.
     uint16_t syncs_known_[kMostThreads][kWarpSize], known_at_fence_[kMostThreads][kWarpSize];
     bool no_syncs_ = false;
+    bool converging_ = false;  // whether any lane waits in active_lanes
     int count_ = 0, live_ = 0, current_ = 0, predicates_ = 0;
     int32_t order_ = kInOrder;
     void* scheduler_ = nullptr;
