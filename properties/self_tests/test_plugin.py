@@ -1,6 +1,7 @@
 """The laws under plain pytest, and the plugin in projects that have nothing to do with them."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -74,8 +75,23 @@ def test_one_engine_for_both(tmp_path, check):
     laws = tuple(word for law in LAWS for word in ("--law", law))
     ran = check("dropped_remainder.py:Conv", "--dtype", "float32", "--examples", "20", "--seed", "2", *laws)
     [run] = json.loads(report.read_text())["runs"]
-    by_pytest = {entry["law"]: (entry["verdict"], entry["counterexample"]) for entry in run["laws"]}
-    assert by_pytest == {law: (entry["verdict"], entry["counterexample"]) for law, entry in ran.laws.items()}
+    # The same laws break. What Hypothesis draws, and so the example, depends on more than the seed: at times it takes
+    # a constant of some module that is loaded, and the two load different ones.
+    assert {entry["law"]: entry["verdict"] for entry in run["laws"]} == ran.verdicts
+    for entry in run["laws"]:
+        if entry["verdict"] == "broken":
+            found = entry["counterexample"]
+            again = check(
+                "dropped_remainder.py:Conv",
+                *shlex.split(found["command"])[2:3],
+                "--law",
+                entry["law"],
+                "--dtype",
+                "float32",
+                "--seed",
+                str(found["seed"]),
+            )
+            assert again.counterexample(entry["law"]) == found
 
 
 def test_given_problems(tmp_path):
