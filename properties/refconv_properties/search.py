@@ -206,8 +206,8 @@ class Searching:
         label = f"{self.law.name} {self.conv.implementation.spec} {self.conv.implementation.device} {self.conv.dtype}"
         search.__name__ = f"search_{hashlib.sha256(label.encode()).hexdigest()[:16]}"
         test = given(problem=strategies.problems(), seed=strategies.seeds())(search)
-        # Every law searches its own problems, and the same ones when it runs again with the plan's seed. (Among the same
-        # modules: now and then Hypothesis draws a constant that it has found in one.)
+        # Every law searches its own problems, and the same ones when it runs again with the plan's seed (in a process
+        # with the same modules: now and then Hypothesis draws a constant that it has found in one).
         test = seeded(zlib.crc32(f"{self.plan.seed} {label}".encode()))(test)
         return settings(
             max_examples=self.plan.examples,
