@@ -51,6 +51,16 @@ class Implementation:
     target: Any
     version: str = ""
 
+    def dtype(self, name: str | None) -> np.dtype[Any]:
+        """The dtype of that name, or the first that the implementation takes. Raises `ImplementationError`."""
+        name = name or self.dtypes[0]
+        if name not in self.dtypes:
+            raise ImplementationError(f"{self.spec} is for dtypes {', '.join(self.dtypes)}, not {name}")
+        try:
+            return np.dtype(name)
+        except TypeError:
+            raise ImplementationError(f"dtype {name} needs a package that adds it to NumPy: ml_dtypes") from None
+
     def unsupported(self, problem: Problem) -> str | None:
         """Why the implementation does not take ``problem``, or None if it does."""
         supports = getattr(self.target, "supports", None)

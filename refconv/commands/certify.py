@@ -24,6 +24,7 @@ from refconv import certificate, layers
 from refconv.certificate import Expected, Pair
 from refconv.commands import options as read
 from refconv.commands.watched import OnCall, watched
+from refconv.explain.shapes import NAMES
 from refconv.implementation import Implementation, ImplementationError, load
 from refconv.layers import Layer
 from refconv.problem import OPERATORS, Operator, Problem
@@ -35,7 +36,6 @@ DESCRIPTION = (
     "result with the probability that is printed, at most. Sampled elements are compared with the literal sum. Exit "
     "status: 0 every result is right, 1 one is wrong, 2 it could not run."
 )
-RESULTS = {"forward": "Y", "grad_input": "dX", "grad_weight": "dW"}
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -123,7 +123,7 @@ def _bytes(text: str) -> int:
 def _certify(options: argparse.Namespace, wanted: list[Layer], memory: int, on_call: OnCall) -> int:
     try:
         implementation = load(options.impl, options.device)
-        dtype = _dtype(options.dtype, implementation)
+        dtype = implementation.dtype(options.dtype)
         if options.operator and options.operator not in implementation.operators:
             offered = ", ".join(implementation.operators)
             raise ImplementationError(f"{options.impl} offers {offered}, not {options.operator}")
@@ -197,7 +197,7 @@ def _row(
     if verdict.wrong is None:
         return held
     wrong = verdict.wrong
-    name = f"{RESULTS[operator]}[{','.join(map(str, wrong.index))}]"
+    name = f"{NAMES[operator]}[{','.join(map(str, wrong.index))}]"
     where = "taps" if operator == "grad_weight" else "pixels"
     several = f"; wrong elements at {verdict.places} {where} at least" if verdict.places > 1 else ""
     reason = f"{name} = {_number(wrong.computed)}, but the sum is {wrong.expected}{several}"
@@ -220,18 +220,8 @@ def _no_result(operator: Operator, result: Any, pair: Pair, problem: Problem) ->
         return f"{operator} returned dtype {result.dtype} for operands of dtype {pair.first.dtype}"
     shape = problem.result_shape(operator)
     if tuple(result.shape) != shape:
-        return f"{operator} returned shape {tuple(result.shape)}, but {RESULTS[operator]} has shape {shape}"
+        return f"{operator} returned shape {tuple(result.shape)}, but {NAMES[operator]} has shape {shape}"
     return ""
-
-
-def _dtype(name: str | None, implementation: Implementation) -> np.dtype[Any]:
-    name = name or implementation.dtypes[0]
-    if name not in implementation.dtypes:
-        raise ImplementationError(f"{implementation.spec} is for dtypes {', '.join(implementation.dtypes)}, not {name}")
-    try:
-        return np.dtype(name)
-    except TypeError:
-        raise ImplementationError(f"dtype {name} needs a package that adds it to NumPy: ml_dtypes") from None
 
 
 @contextmanager

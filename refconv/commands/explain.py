@@ -72,7 +72,7 @@ def _explain(options: argparse.Namespace, problem: Problem, on_call: OnCall) -> 
 
     try:
         implementation = load(options.impl, options.device)
-        dtype = _dtype(options.dtype, implementation)
+        dtype = implementation.dtype(options.dtype)
         operators = _operators(options.operator, implementation)
         subject = Subject(implementation, dtype, options.time_limit, on_call)
         for operator in operators:
@@ -90,16 +90,6 @@ def _explain(options: argparse.Namespace, problem: Problem, on_call: OnCall) -> 
     print(f"{where}: nothing is wrong on {problem}, seed {options.seed}")
     print(f"  {', '.join(operators)}: equal to the index sum in every element")
     return 0
-
-
-def _dtype(name: str | None, implementation: Implementation) -> np.dtype[Any]:
-    name = name or implementation.dtypes[0]
-    if name not in implementation.dtypes:
-        raise ImplementationError(f"{implementation.spec} is for dtypes {', '.join(implementation.dtypes)}, not {name}")
-    try:
-        return np.dtype(name)
-    except TypeError:
-        raise ImplementationError(f"dtype {name} needs a package that adds it to NumPy: ml_dtypes") from None
 
 
 def _operators(only: Operator | None, implementation: Implementation) -> tuple[Operator, ...]:
