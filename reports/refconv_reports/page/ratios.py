@@ -1,0 +1,189 @@
+"""The ratio to the peer, layer by layer: one plot and two tables for a machine and a precision, all from one run."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from matplotlib.lines import Line2D
+
+from refconv.problem import OPERATORS
+from refconv_reports.page import duels
+from refconv_reports.page.blocks import (
+    Block,
+    Cell,
+    Code,
+    Paragraph,
+    Table,
+    Text,
+    count,
+    duration,
+    number,
+    slug,
+)
+from refconv_reports.page.drawing import COLOURS, MARKS, Sheet, figure, ticks
+from refconv_reports.page.duels import Duel
+from refconv_reports.page.roofline import fraction
+from refconv_reports.page.stored import Layer, Run
+
+
+def ratios(run: Run, dtype: str) -> list[Block]:
+    """What a run says of a dtype, beside its peers."""
+    ours = duels.own(run, dtype)
+    peers = duels.peers(run, dtype)
+    best = duels.fastest(ours)
+    parts: list[Block] = []
+    if best and peers and (found := duels.duels(best, run, peers[0])):
+        parts.append(_plot(run, dtype, found, peers[0]))
+    elif best:
+        parts.append(Paragraph(f"No peer was timed in {dtype}, so there is no ratio."))
+    if ours:
+        parts.append(_means(run, dtype, ours, peers))
+    if best:
+        parts.append(_by_layer(run, dtype, best, peers))
+    return parts
+
+
+def _plot(run: Run, dtype: str, found: Sequence[Duel], peer: str) -> Block:
+    told = f"{_whose(found)} beside {peer}, {dtype}: " + "; ".join(
+        _sentence(operator, some) for operator, some in duels.by_operator(found).items()
+    )
+    caption: Text = (
+        f"How many times as fast as {peer} in {dtype}, layer by layer, slowest last. ",
+        *(f"{_sentence(operator, some).capitalize()}. " for operator, some in duels.by_operator(found).items()),
+    )
+    name = slug(f"ratio {run.machine.machine} {dtype}")
+    return figure(name, lambda sheet: _draw(sheet, found, peer), caption, told + ".")
+
+
+def _whose(found: Sequence[Duel]) -> str:
+    return "The fastest of our kernels" if found[0].own.role == "ours" else "The fastest of the oracle's methods"
+
+
+def _sentence(operator: str, some: Sequence[Duel]) -> str:
+    got = duels.means(some)
+    assert got is not None
+    if got.count == 1:
+        return f"{operator} {number(got.mean)} on {got.least.own.layer}"
+    return (
+        f"{operator} {number(got.mean)} in the geometric mean of {count(got.count, 'layer')}, faster on {got.faster}, "
+        f"at worst {number(got.least.ratio)} ({got.least.own.layer})"
+    )
+
+
+def _draw(sheet: Sheet, found: Sequence[Duel], peer: str) -> None:
+    by_layer: dict[str, dict[str, Duel]] = {}
+    for duel in found:
+        by_layer.setdefault(duel.own.layer, {})[duel.own.operator] = duel
+    names = sorted(by_layer, key=lambda name: statistics.geometric_mean(d.ratio for d in by_layer[name].values()))
+    [axes] = sheet.axes(78 + 17 * len(names))
+    rows = {name: row for row, name in enumerate(names)}
+    for name in names:
+        values = [duel.ratio for duel in by_layer[name].values()]
+        axes.plot([min(values), max(values)], [rows[name]] * 2, color=COLOURS["line"], lw=1, solid_capstyle="butt")
+    axes.axvline(1, color=COLOURS["ink"], lw=1.2)
+    handles = []
+    for (colour, marker), operator in zip(MARKS, OPERATORS, strict=False):
+        some = [duel for duel in found if duel.own.operator == operator]
+        if not some:
+            continue
+        titles = [
+            f"{duel.own.layer}, {operator}: {number(duel.ratio)} ({duel.own.implementation}, "
+            f"{duration(duel.own.seconds)}; {peer} {duration(duel.peer.seconds)})"
+            for duel in some
+        ]
+        style = {"marker": marker, "mfc": COLOURS[colour], "mec": COLOURS["surface"], "mew": 0.8, "ls": ""}
+        axes.plot(
+            [duel.ratio for duel in some],
+            [rows[duel.own.layer] for duel in some],
+            ms=7,
+            gid=sheet.name(f"ratio-{operator}", titles),
+            **style,  # type: ignore[arg-type]
+        )
+        handles.append(Line2D([], [], label=operator, ms=7, **style))  # type: ignore[arg-type]
+    values = [duel.ratio for duel in found]
+    powers = range(math.floor(math.log2(min(values) * 0.98)), math.ceil(math.log2(max(values) * 1.02)) + 1)
+    low, high = min(powers.start, -1), max(powers.stop - 1, 1)
+    step = -(-(high - low) // (4 if sheet.narrow else 8))
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(2.0**low, 2.0**high)
+    marks = [power for power in range(low, high + 1) if power % step == 0]
+    ticks(axes, "x", [2.0**power for power in marks], [_power(power) for power in marks])
+    ticks(axes, "y", list(rows.values()), [_short(name) if sheet.narrow else name for name in names])
+    axes.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
+    axes.set_ylim(-0.8, len(names) - 0.2)
+    axes.grid(True, which="major", axis="x")
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("times as fast" if sheet.narrow else f"times as fast as {peer}; right of the line, faster")
+    sheet.legend(handles, columns=len(handles))
+
+
+def _power(power: int) -> str:
+    return f"{2**power}" if power >= 0 else f"1/{2**-power}"
+
+
+def _short(name: str) -> str:
+    """A layer's name that leaves room for the plot on a phone."""
+    return name if len(name) <= 20 else f"{name[:9]}…{name[-10:]}"
+
+
+def _means(run: Run, dtype: str, ours: Sequence[Layer], peers: Sequence[str]) -> Table:
+    """One row an implementation and operator: its means over the layers that it and the peer have."""
+    peak, bandwidth = (run.machine.peak or {}).get(dtype), run.machine.bandwidth
+    roof = peak is not None and bandwidth is not None
+    named = dict.fromkeys(layer.implementation for layer in ours)
+    groups: list[tuple[Text, list[Layer]]] = []
+    if len(named) > 1:
+        groups.append(("fastest for each layer", duels.fastest(ours)))
+    groups += [(Code(name), [layer for layer in ours if layer.implementation == name]) for name in named]
+    rows = []
+    for name, layers in groups:
+        for operator in OPERATORS:
+            some = duels.fastest(layer for layer in layers if layer.operator == operator)
+            if not some:
+                continue
+            row = [Cell(name), Cell(operator), Cell(str(len(some)), number=True)]
+            for peer in peers:
+                got = duels.means(duels.duels(some, run, peer))
+                row.append(_ratio(got.mean if got else None))
+            if roof:
+                assert peak is not None
+                assert bandwidth is not None
+                mean = statistics.geometric_mean(fraction(layer, peak, bandwidth) for layer in some)
+                row.append(Cell(number(mean), number=True))
+            rows.append(row)
+    columns: list[Text] = ["implementation", "operator", "layers", *(("to ", Code(peer)) for peer in peers)]
+    columns += ["of the roof"] if roof else []
+    caption = f"Geometric means in {dtype}, over the layers that both have. Above 1 is faster than the peer."
+    return Table(caption, columns, rows)
+
+
+def _ratio(value: float | None) -> Cell:
+    if value is None:
+        return Cell("-", number=True, tone="quiet")
+    return Cell(number(value), number=True, tone="good" if value > 1 else "")
+
+
+def _by_layer(run: Run, dtype: str, best: Sequence[Layer], peers: Sequence[str]) -> Table:
+    """One row a layer and operator."""
+    theirs = {peer: {duel.own.case: duel for duel in duels.duels(best, run, peer)} for peer in peers}
+    rows = []
+    for layer in best:
+        row = [
+            Cell(Code(layer.layer)),
+            Cell(Code(layer.problem)),
+            Cell(layer.operator),
+            Cell((Code(layer.implementation), f", {layer.tile}" if layer.tile else "")),
+            Cell(duration(layer.seconds), number=True),
+            Cell(number(layer.rate), number=True),
+            Cell(number(layer.gbyte / layer.seconds), number=True),
+        ]
+        row += [_ratio(theirs[peer][layer.case].ratio if layer.case in theirs[peer] else None) for peer in peers]
+        rows.append(row)
+    columns: list[Text] = ["layer", "problem", "operator", "fastest", "median", "TFLOP/s", "GB/s"]
+    columns += [("to ", Code(peer)) for peer in peers]
+    told = count(len(dict.fromkeys(layer.layer for layer in best)), "layer")
+    return Table(
+        f"{told} in {dtype}, each operator: the fastest, and its ratio to the peers", columns, rows, folded=True
+    )

@@ -1,0 +1,82 @@
+"""The whole page, in its order: what is known and what is not, each machine by itself, then what needs no machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from refconv_reports.page.blocks import Bullets, Code, Section, Text, count
+from refconv_reports.page.compiled import compiled
+from refconv_reports.page.machine import headline, machine, title_of
+from refconv_reports.page.stored import Stored
+from refconv_reports.page.verdicts import columns, coverage, verdicts
+
+ON_GPU = "refconv bench --device gpu"
+ON_CPU = "refconv bench --device cpu"
+CHECKS = "refconv check --json reports/checks/kernels.json"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What `refconv_reports.page.render` writes."""
+
+    known: Bullets
+    missing: Bullets
+    sections: tuple[Section, ...]
+
+
+def page(stored: Stored) -> Page:
+    """The page of what is stored; what is not is named, with the command that would store it."""
+    machines = [machine(runs) for runs in stored.machines.values()]
+    others = [verdicts(stored), coverage(stored), compiled(stored)]
+    sections = (*machines, *(section for section in others if section is not None))
+    return Page(Bullets(_known(stored)), Bullets(_missing(stored)), sections)
+
+
+def _known(stored: Stored) -> list[tuple[str, Text]]:
+    known: list[tuple[str, Text]] = []
+    for runs in stored.machines.values():
+        known.append((title_of(runs[-1]), headline(runs)))
+    every = columns(stored)
+    if every:
+        ours = [run for check in stored.checks for run in check.runs]
+        laws = [law for run in ours for law in run.laws if law.verdict in ("held", "broken")]
+        broken = sum(law.verdict == "broken" for law in laws)
+        if ours:
+            told = f"{len(laws) - broken} of the {len(laws)} laws tried in {count(len(ours), 'run')} hold"
+            known.append(("Our kernels", f"{told}, in {sum(law.examples for law in laws):,} examples."))
+        others = [finding for _, finding in stored.findings if finding.laws]
+        faulty = [finding for finding in others if any(law.verdict == "broken" for law in finding.laws)]
+        if others:
+            told = f"{count(len(others), 'adapter')} to released frameworks under the laws; {len(faulty)} break some."
+            known.append(("Frameworks", told))
+    if stored.kernels:
+        newest = stored.kernels[-1]
+        told = (
+            f"{count(len(newest.kernels), 'kernel')} compiled under {count(len(stored.kernels), 'CUDA version')}, "
+            f"for {count(len({name for report in stored.kernels for name in report.architectures}), 'architecture')}."
+        )
+        known.append(("Compilers", told))
+    return known
+
+
+def _missing(stored: Stored) -> list[tuple[str, Text]]:
+    devices = {run.machine.device for run in stored.runs}
+    missing: list[tuple[str, Text]] = []
+    if "gpu" not in devices:
+        missing.append(
+            (
+                "No figures of a GPU",
+                ("Nothing here says how fast the kernels are. On a machine with one: ", Code(ON_GPU), "."),
+            )
+        )
+    if "cpu" not in devices:
+        missing.append(
+            ("No figures of a CPU", ("The simulator's speed, the laws', the planted bugs': ", Code(ON_CPU), "."))
+        )
+    if not any(run.coverage for check in stored.checks for run in check.runs):
+        missing.append(("No check of our kernels", ("Laws and geometry: ", Code(CHECKS), ".")))
+    if not stored.findings:
+        missing.append(("No released framework", ("Under the laws: ", Code("python reports/findings.py"), ".")))
+    if not stored.kernels:
+        missing.append(("No compiler's figures", ("Registers and occupancy: ", Code("tox run -m cuda"), ".")))
+    return missing
