@@ -106,6 +106,11 @@ def number(value: float) -> str:
     return f"{value:.{1 if value >= 10 else digits}f}" if value >= 0.1 else f"{value:.3g}"
 
 
+def ratio(value: float) -> str:
+    """Two decimals, as 0.87; large ones shorter, as 12.4, and small ones longer."""
+    return f"{value:.2f}" if 0.1 <= value < 10 else number(value)
+
+
 def duration(seconds: float) -> str:
     """With its unit: 12 ns, 3.4 µs, 56 ms, 1.2 s."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):

@@ -7,6 +7,7 @@ writes as a colour of `COLOURS` becomes a CSS variable.
 from __future__ import annotations
 
 import io
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -101,8 +103,10 @@ class Sheet:
         self.titles[group] = titles if self._keeps_titles else ()
         return group
 
-    def legend(self, handles: Sequence[object], columns: int) -> None:
-        """Above all panels, from the left."""
+    def legend(self, handles: Sequence[Artist]) -> None:
+        """Above all panels, from the left, in as many columns as there is room for."""
+        column = max(len(str(handle.get_label())) for handle in handles) * SIZE * 0.62 + 45
+        columns = max(1, min(len(handles), int(self.width / column)))
         self.canvas.legend(handles=list(handles), loc="outside upper left", ncols=columns)
 
 
@@ -117,22 +121,24 @@ def ticks(axes: Axes, which: str, values: Sequence[float], labels: Sequence[str]
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_ticks(values)
     if labels is None:
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 1e4 else f"{value:,.0f}"))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     else:
         axis.set_ticklabels(labels)
     axis.set_minor_formatter(NullFormatter())
     axis.set_tick_params(which="minor", length=0)
 
 
-def decades(low: float, high: float) -> list[float]:
-    """The powers of ten from at most ``low`` to at least ``high``, thinned to six at most."""
-    first, last = -30, 30
-    while 10.0 ** (first + 1) <= low:
-        first += 1
-    while 10.0 ** (last - 1) >= high:
-        last -= 1
-    step = -(-(last - first + 1) // 6)
-    return [10.0**power for power in range(first, last + 1, step)]
+def log_axis(axes: Axes, which: str, values: Sequence[float], most: int = 6) -> tuple[float, float]:
+    """A logarithmic axis that has room for the values; returns its limits. Ticks at powers of ten, or 1, 2, 5."""
+    low, high = min(values) / 1.5, max(values) * 1.5
+    axes.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    marks = [10.0**power for power in powers if low <= 10.0**power <= high]
+    if len(marks) < 3:
+        fine = [step * 10.0**power for power in powers for step in (1, 2, 5)]
+        marks = [mark for mark in fine if low <= mark <= high]
+    ticks(axes, which, marks[:: -(-len(marks) // most)])
+    return low, high
 
 
 def _svg(slug: str, draw: Callable[[Sheet], None], width: int, alt: str) -> str:

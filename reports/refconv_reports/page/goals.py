@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from refconv.problem import Problem
 from refconv_reports.page import duels
-from refconv_reports.page.blocks import Block, Cell, Table, number
+from refconv_reports.page.blocks import Block, Cell, Table, ratio
 from refconv_reports.page.roofline import fraction
 from refconv_reports.page.stored import Layer, Run
 
@@ -51,7 +51,7 @@ def goals(runs: Sequence[Run]) -> list[Block]:
             )
             continue
         met = reached >= goal.least
-        verdict = Cell("met", tone="good") if met else Cell(f"short by {number(goal.least - reached)}", tone="bad")
+        verdict = Cell("met", tone="good") if met else Cell(_short(goal.least - reached), tone="bad")
         rows.append([Cell(goal.says), _value(goal.least), _value(reached), verdict])
     if all(row[3].text == "not measured" for row in rows):
         return []
@@ -60,7 +60,11 @@ def goals(runs: Sequence[Run]) -> list[Block]:
 
 
 def _value(value: float) -> Cell:
-    return Cell(number(value), number=True)
+    return Cell(ratio(value), number=True)
+
+
+def _short(gap: float) -> str:
+    return f"short by {gap:.2f}" if gap >= 0.005 else "short by less than 0.01"
 
 
 def measured(goal: Goal, runs: Sequence[Run]) -> float | None:

@@ -14,12 +14,12 @@ from matplotlib.lines import Line2D
 
 from refconv.problem import OPERATORS
 from refconv_reports.page import duels
-from refconv_reports.page.blocks import Block, Cell, Code, Paragraph, Table, Text, count, number, slug
+from refconv_reports.page.blocks import Block, Cell, Code, Paragraph, Table, Text, count, number, ratio, slug
 from refconv_reports.page.drawing import COLOURS, MARKS, Sheet, figure, ticks
 from refconv_reports.page.stored import Run, Simulator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Track:
     """One quantity over the runs. values: by the run's place among the machine's runs."""
 
@@ -29,28 +29,32 @@ class Track:
 
 
 def history(runs: Sequence[Run]) -> list[Block]:
-    """The plot and its table, of one machine's runs, oldest first."""
+    """The plots and their tables, of one machine's runs, oldest first."""
     if len({run.machine.machine for run in runs}) != 1:
         raise ValueError("a history is of one machine")
-    tracks = [track for track in (*_ratios(runs), *_simulators(runs)) if len(track.values) > 1]
-    if not tracks:
-        told = (
-            "One run of this machine is stored" if len(runs) == 1 else "No two runs of this machine have the same cases"
-        )
-        return [Paragraph(f"{told}: the next will make a history.")]
+    if len(runs) == 1:
+        return [Paragraph("One run of this machine is stored: the next will make a history.")]
+    blocks: list[Block] = []
+    for name, tracks in (("ratios", _ratios(runs)), ("simulator", _simulators(runs))):
+        if tracks := [track for track in tracks if len(track.values) > 1]:
+            blocks += _plotted(name, tracks, runs)
+    return blocks or [Paragraph("No two runs of this machine timed the same cases: there is no history yet.")]
+
+
+def _plotted(name: str, tracks: Sequence[Track], runs: Sequence[Run]) -> list[Block]:
     shown = sorted({place for track in tracks for place in track.values})
-    changes = [_change(track) for track in tracks]
     first, last = runs[shown[0]], runs[shown[-1]]
+    told = _changes(tracks)
     caption: Text = (
         "From commit ",
         Code(first.version),
         f" ({first.day}) to ",
         Code(last.version),
-        f" ({last.day}): {'; '.join(changes)}.",
+        f" ({last.day}): {told}.",
     )
-    alt = f"History of {count(len(shown), 'run')}: {'; '.join(changes)}."
-    name = slug(f"history {last.machine.machine}")
-    plot = figure(name, lambda sheet: _draw(sheet, tracks, runs, shown), caption, alt)
+    alt = f"History of {name}, {count(len(shown), 'run')}, {first.day} to {last.day}: {told}."
+    key = slug(f"history {last.machine.machine} {name}")
+    plot = figure(key, lambda sheet: _draw(sheet, tracks, runs, shown), caption, alt)
     return [plot, _table(tracks, runs, shown)]
 
 
@@ -81,9 +85,22 @@ def _simulators(runs: Sequence[Run]) -> list[Track]:
     return [Track("simulator, problems a second", name, some) for name, some in list(values.items())[: len(MARKS)]]
 
 
-def _change(track: Track) -> str:
-    first, last = track.values[min(track.values)], track.values[max(track.values)]
-    return f"{track.panel.split(',')[0]} {track.name} {number(first)} to {number(last)}"
+def _changes(tracks: Sequence[Track]) -> str:
+    """How many rose, and what the least and the greatest change is."""
+    changes = {track: track.values[max(track.values)] / track.values[min(track.values)] for track in tracks}
+    least, most = min(tracks, key=lambda track: changes[track]), max(tracks, key=lambda track: changes[track])
+    rose = sum(change > 1 for change in changes.values())
+    told = f"{rose} of {count(len(tracks), 'figure')} rose"
+    if ratio(changes[least]) == ratio(changes[most]):
+        return f"{told}; {'each' if len(tracks) > 1 else 'it'} is {ratio(changes[most])} times what it was"
+    return (
+        f"{told}; the least change is that of {_named(least)}, {ratio(changes[least])} times what it was, the greatest "
+        f"that of {_named(most)}, {ratio(changes[most])} times"
+    )
+
+
+def _named(track: Track) -> str:
+    return f"{track.panel.split(',')[0]} {track.name}"
 
 
 def _draw(sheet: Sheet, tracks: Sequence[Track], runs: Sequence[Run], shown: Sequence[int]) -> None:
@@ -129,9 +146,9 @@ def _draw(sheet: Sheet, tracks: Sequence[Track], runs: Sequence[Run], shown: Seq
             [shown.index(place) for place in few],
             [f"{runs[place].version}\n{runs[place].day}" for place in few],
         )
-        if title.endswith("second") is False and top > 1:
+        if "ratio" in title and top > 1:
             axes.axhline(1, color=COLOURS["line"], lw=1)
-    sheet.legend([*names.values()], columns=2 if sheet.narrow else 4)
+    sheet.legend([*names.values()])
 
 
 def _table(tracks: Sequence[Track], runs: Sequence[Run], shown: Sequence[int]) -> Table:

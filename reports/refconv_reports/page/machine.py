@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from refconv.problem import OPERATORS
 from refconv_reports.page import duels, speeds
-from refconv_reports.page.blocks import Code, Paragraph, Section, Text, count, number, slug
+from refconv_reports.page.blocks import Cell, Code, Paragraph, Section, Table, Text, count, listed, slug
 from refconv_reports.page.goals import goals
 from refconv_reports.page.history import history
-from refconv_reports.page.ratios import ratios
+from refconv_reports.page.ratios import ratio_cell, ratios
 from refconv_reports.page.roofline import roofline
 from refconv_reports.page.stored import Bug, Certificate, Law, Run, Simulator
 
@@ -18,7 +19,7 @@ def machine(runs: Sequence[Run]) -> Section:
     newest = runs[-1]
     key = slug(newest.machine.machine)
     parts: list[Section] = []
-    for dtype in dict.fromkeys(dtype for run in reversed(runs) for dtype in duels.dtypes(run)):
+    for dtype in _dtypes(runs):
         run = duels.newest(runs, dtype)
         blocks = [Paragraph(source(run)), *roofline(run, dtype), *ratios(run, dtype)]
         parts.append(Section(dtype, f"{key}-{dtype}", blocks))
@@ -58,16 +59,26 @@ def _about(run: Run) -> str:
     return ", ".join(part for part in parts if part) + ". Figures of different machines are not compared."
 
 
-def headline(runs: Sequence[Run]) -> Text:
-    """The machine in a sentence, for the page's head."""
-    told = []
-    for dtype in dict.fromkeys(dtype for run in reversed(runs) for dtype in duels.dtypes(run)):
+def glance(runs: Sequence[Run]) -> Table | None:
+    """The machine's ratios to its first peer, one row a dtype, for the page's head."""
+    rows: list[list[Cell]] = []
+    named: list[str] = []
+    for dtype in _dtypes(runs):
         run = duels.newest(runs, dtype)
         for peer in duels.peers(run, dtype)[:1]:
             found = duels.by_operator(duels.duels(duels.fastest(duels.own(run, dtype)), run, peer))
-            each = [f"{operator} {number(got.mean)}" for operator, some in found.items() if (got := duels.means(some))]
-            if each:
-                told.append(f"{dtype} {', '.join(each)} of {peer}")
-    if told:
-        return f"In the geometric mean over the layers, the speed is: {'; '.join(told)}."
-    return "No layers are timed yet."
+            if not found:
+                continue
+            means = {operator: duels.means(some) for operator, some in found.items()}
+            cells = [ratio_cell(got.mean if (got := means.get(operator)) else None) for operator in OPERATORS]
+            layers = {duel.own.layer for some in found.values() for duel in some}
+            rows.append([Cell(dtype), *cells, Cell(str(len(layers)), number=True), Cell(Code(peer)), Cell(run.day)])
+            named += [] if peer in named else [peer]
+    if not rows:
+        return None
+    caption = f"{title_of(runs[-1])}: how many times as fast as {listed(named)}, geometric means over the layers"
+    return Table(caption, ["precision", *OPERATORS, "layers", "peer", "measured"], rows)
+
+
+def _dtypes(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(dtype for run in reversed(runs) for dtype in duels.dtypes(run)))

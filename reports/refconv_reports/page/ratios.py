@@ -20,6 +20,7 @@ from refconv_reports.page.blocks import (
     count,
     duration,
     number,
+    ratio,
     slug,
 )
 from refconv_reports.page.drawing import COLOURS, MARKS, Sheet, figure, ticks
@@ -51,7 +52,8 @@ def _plot(run: Run, dtype: str, found: Sequence[Duel], peer: str) -> Block:
     )
     caption: Text = (
         f"How many times as fast as {peer} in {dtype}, layer by layer, slowest last. ",
-        *(f"{_sentence(operator, some).capitalize()}. " for operator, some in duels.by_operator(found).items()),
+        "; ".join(_sentence(operator, some) for operator, some in duels.by_operator(found).items()),
+        ".",
     )
     name = slug(f"ratio {run.machine.machine} {dtype}")
     return figure(name, lambda sheet: _draw(sheet, found, peer), caption, told + ".")
@@ -65,10 +67,10 @@ def _sentence(operator: str, some: Sequence[Duel]) -> str:
     got = duels.means(some)
     assert got is not None
     if got.count == 1:
-        return f"{operator} {number(got.mean)} on {got.least.own.layer}"
+        return f"{operator}: {ratio(got.mean)} on {got.least.own.layer}"
     return (
-        f"{operator} {number(got.mean)} in the geometric mean of {count(got.count, 'layer')}, faster on {got.faster}, "
-        f"at worst {number(got.least.ratio)} ({got.least.own.layer})"
+        f"{operator}: {ratio(got.mean)} in the geometric mean of {count(got.count, 'layer')}, faster on {got.faster}, "
+        f"at worst {ratio(got.least.ratio)} ({got.least.own.layer})"
     )
 
 
@@ -89,7 +91,7 @@ def _draw(sheet: Sheet, found: Sequence[Duel], peer: str) -> None:
         if not some:
             continue
         titles = [
-            f"{duel.own.layer}, {operator}: {number(duel.ratio)} ({duel.own.implementation}, "
+            f"{duel.own.layer}, {operator}: {ratio(duel.ratio)} ({duel.own.implementation}, "
             f"{duration(duel.own.seconds)}; {peer} {duration(duel.peer.seconds)})"
             for duel in some
         ]
@@ -116,7 +118,7 @@ def _draw(sheet: Sheet, found: Sequence[Duel], peer: str) -> None:
     axes.grid(True, which="major", axis="x")
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("times as fast" if sheet.narrow else f"times as fast as {peer}; right of the line, faster")
-    sheet.legend(handles, columns=len(handles))
+    sheet.legend(handles)
 
 
 def _power(power: int) -> str:
@@ -146,12 +148,12 @@ def _means(run: Run, dtype: str, ours: Sequence[Layer], peers: Sequence[str]) ->
             row = [Cell(name), Cell(operator), Cell(str(len(some)), number=True)]
             for peer in peers:
                 got = duels.means(duels.duels(some, run, peer))
-                row.append(_ratio(got.mean if got else None))
+                row.append(ratio_cell(got.mean if got else None))
             if roof:
                 assert peak is not None
                 assert bandwidth is not None
                 mean = statistics.geometric_mean(fraction(layer, peak, bandwidth) for layer in some)
-                row.append(Cell(number(mean), number=True))
+                row.append(Cell(ratio(mean), number=True))
             rows.append(row)
     columns: list[Text] = ["implementation", "operator", "layers", *(("to ", Code(peer)) for peer in peers)]
     columns += ["of the roof"] if roof else []
@@ -159,10 +161,11 @@ def _means(run: Run, dtype: str, ours: Sequence[Layer], peers: Sequence[str]) ->
     return Table(caption, columns, rows)
 
 
-def _ratio(value: float | None) -> Cell:
+def ratio_cell(value: float | None) -> Cell:
+    """A ratio to a peer; - where there is none."""
     if value is None:
         return Cell("-", number=True, tone="quiet")
-    return Cell(number(value), number=True, tone="good" if value > 1 else "")
+    return Cell(ratio(value), number=True, tone="good" if value > 1 else "")
 
 
 def _by_layer(run: Run, dtype: str, best: Sequence[Layer], peers: Sequence[str]) -> Table:
@@ -179,7 +182,7 @@ def _by_layer(run: Run, dtype: str, best: Sequence[Layer], peers: Sequence[str])
             Cell(number(layer.rate), number=True),
             Cell(number(layer.gbyte / layer.seconds), number=True),
         ]
-        row += [_ratio(theirs[peer][layer.case].ratio if layer.case in theirs[peer] else None) for peer in peers]
+        row += [ratio_cell(theirs[peer][layer.case].ratio if layer.case in theirs[peer] else None) for peer in peers]
         rows.append(row)
     columns: list[Text] = ["layer", "problem", "operator", "fastest", "median", "TFLOP/s", "GB/s"]
     columns += [("to ", Code(peer)) for peer in peers]

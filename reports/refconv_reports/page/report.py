@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from refconv_reports.page.blocks import Bullets, Code, Section, Text, count
+from refconv_reports.page.blocks import Bullets, Code, Section, Table, Text, count
 from refconv_reports.page.compiled import compiled
-from refconv_reports.page.machine import headline, machine, title_of
+from refconv_reports.page.machine import glance, machine
 from refconv_reports.page.stored import Stored
 from refconv_reports.page.verdicts import columns, coverage, verdicts
 
@@ -21,33 +21,34 @@ class Page:
 
     known: Bullets
     missing: Bullets
+    glances: tuple[Table, ...]
     sections: tuple[Section, ...]
 
 
 def page(stored: Stored) -> Page:
     """The page of what is stored; what is not is named, with the command that would store it."""
     machines = [machine(runs) for runs in stored.machines.values()]
+    glances = tuple(table for runs in stored.machines.values() if (table := glance(runs)))
     others = [verdicts(stored), coverage(stored), compiled(stored)]
     sections = (*machines, *(section for section in others if section is not None))
-    return Page(Bullets(_known(stored)), Bullets(_missing(stored)), sections)
+    return Page(Bullets(_known(stored)), Bullets(_missing(stored)), glances, sections)
 
 
 def _known(stored: Stored) -> list[tuple[str, Text]]:
     known: list[tuple[str, Text]] = []
-    for runs in stored.machines.values():
-        known.append((title_of(runs[-1]), headline(runs)))
     every = columns(stored)
     if every:
         ours = [run for check in stored.checks for run in check.runs]
         laws = [law for run in ours for law in run.laws if law.verdict in ("held", "broken")]
         broken = sum(law.verdict == "broken" for law in laws)
         if ours:
-            told = f"{len(laws) - broken} of the {len(laws)} laws tried in {count(len(ours), 'run')} hold"
-            known.append(("Our kernels", f"{told}, in {sum(law.examples for law in laws):,} examples."))
+            told = f"all {len(laws)}" if not broken else f"{len(laws) - broken} of {len(laws)}"
+            examples = f"{sum(law.examples for law in laws):,} examples"
+            known.append(("Our kernels", f"In {count(len(ours), 'run')}, {told} laws tried hold, in {examples}."))
         others = [finding for _, finding in stored.findings if finding.laws]
         faulty = [finding for finding in others if any(law.verdict == "broken" for law in finding.laws)]
         if others:
-            told = f"{count(len(others), 'adapter')} to released frameworks under the laws; {len(faulty)} break some."
+            told = f"{count(len(others), 'release')} of other people's under the laws; {len(faulty)} break some."
             known.append(("Frameworks", told))
     if stored.kernels:
         newest = stored.kernels[-1]

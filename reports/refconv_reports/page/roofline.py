@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 
 from refconv.problem import OPERATORS
 from refconv_reports.page import duels
-from refconv_reports.page.blocks import Block, Paragraph, count, listed, number, slug
-from refconv_reports.page.drawing import COLOURS, Sheet, decades, figure, ticks
+from refconv_reports.page.blocks import Block, Paragraph, count, listed, number, ratio, slug
+from refconv_reports.page.drawing import COLOURS, Sheet, figure, log_axis
 from refconv_reports.page.stored import Layer, Run
 
 
@@ -35,7 +35,7 @@ def roofline(run: Run, dtype: str) -> list[Block]:
         for operator in OPERATORS
     }
     reached = [
-        f"{operator} {number(statistics.geometric_mean(values))}" for operator, values in fractions.items() if values
+        f"{operator} {ratio(statistics.geometric_mean(values))}" for operator, values in fractions.items() if values
     ]
     above = sum(fraction(layer, peak, bandwidth) > 1 for layer in theirs)
     told = f"Of the roof, in the geometric mean over the layers: {listed(reached)}."
@@ -70,17 +70,14 @@ def _draw(
     else:
         panels = sheet.axes(360, 1, several, sharex=True, sharey=True)
     everything = [*ours, *theirs]
-    x = decades(min(layer.intensity for layer in everything), max(layer.intensity for layer in everything))
-    y = decades(min(layer.rate for layer in everything), max(peak / 1e12, *(layer.rate for layer in everything)))
     for index, (axes, operator) in enumerate(zip(panels, operators, strict=True)):
-        axes.set(xscale="log", yscale="log", xlim=(x[0], x[-1]), title=operator)
-        axes.set_ylim(y[0], max(y[-1], peak / 1e12 * 1.5))
+        axes.set_title(operator)
+        x = log_axis(axes, "x", [layer.intensity for layer in everything])
+        log_axis(axes, "y", [peak / 1e12, *(layer.rate for layer in everything)])
         axes.grid(True, which="major")
-        _roof(axes, (x[0], x[-1]), peak, bandwidth)
+        _roof(axes, x, peak, bandwidth)
         _points(sheet, axes, [layer for layer in theirs if layer.operator == operator], "peer", f"peer{index}")
         _points(sheet, axes, [layer for layer in ours if layer.operator == operator], "one", f"ours{index}")
-        ticks(axes, "x", x)
-        ticks(axes, "y", y)
     for axes in panels if sheet.narrow else panels[:1]:
         axes.set_ylabel("TFLOP/s")
     for axes in panels[-1:] if sheet.narrow else panels:
@@ -90,7 +87,7 @@ def _draw(
         Line2D([], [], ls="", marker="o", ms=6, mfc="none", mec=COLOURS["peer"], label=name) for name in peers
     ]
     handles.append(Line2D([], [], color=COLOURS["ink"], label="roof"))
-    sheet.legend(handles, columns=3)
+    sheet.legend(handles)
 
 
 def _roof(axes: Axes, x: tuple[float, float], peak: float, bandwidth: float) -> None:

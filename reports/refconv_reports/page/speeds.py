@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.lines import Line2D
 
 from refconv_reports.page.blocks import Block, Cell, Code, Table, Text, count, duration, number, slug
-from refconv_reports.page.drawing import COLOURS, MARKS, Sheet, decades, figure, ticks
+from refconv_reports.page.drawing import COLOURS, MARKS, Sheet, figure, log_axis, ticks
 from refconv_reports.page.stored import Bug, Certificate, Law, Run, Simulator
 
 
@@ -100,15 +100,14 @@ def _draw_laws(sheet: Sheet, found: Sequence[Law]) -> None:
         )
         handles.append(Line2D([], [], ms=6, label=name, **style))  # type: ignore[arg-type]
     values = [law.examples_per_second for law in found]
-    marks = decades(min(values), max(values))
-    axes.set(xscale="log", xlim=(marks[0], marks[-1]), ylim=(-0.8, len(names) - 0.2))
-    ticks(axes, "x", marks)
+    log_axis(axes, "x", values)
+    axes.set_ylim(-0.8, len(names) - 0.2)
     ticks(axes, "y", range(len(names)), names)
     axes.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
     axes.grid(True)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel("examples a second")
-    sheet.legend(handles, columns=2 if sheet.narrow else 4)
+    sheet.legend(handles)
 
 
 def bugs(run: Run) -> list[Block]:
@@ -145,13 +144,14 @@ def _draw_bugs(sheet: Sheet, found: Sequence[Bug]) -> None:
     [axes] = sheet.axes(250)
     least = 1e-4
     values = [max(bug.seconds, least) for bug in found]
-    marks = decades(min(values), max(*values, min(values) * 10))
     places = range(1, len(found) + 1)
-    axes.step([*values, marks[-1]], [*places, len(found)], where="post", color=COLOURS["one"])
+    low, high = log_axis(axes, "x", values)
+    axes.step([low, *values, high], [0, *places, len(found)], where="post", color=COLOURS["one"])
     titles = [f"{bug.bug}: {duration(bug.seconds)}, {bug.law}" for bug in found]
     axes.plot(values, places, ls="", marker="o", ms=3.5, color=COLOURS["one"], gid=sheet.name("bugs", titles))
-    axes.set(xscale="log", xlim=(marks[0], marks[-1]), ylim=(0, len(found) * 1.05))
-    ticks(axes, "x", marks, [duration(mark) for mark in marks])
+    axes.set_ylim(0, len(found) * 1.05)
+    marks = list(axes.get_xticks())
+    ticks(axes, "x", marks, [duration(mark).replace(".00 ", " ").replace(".0 ", " ") for mark in marks])
     axes.grid(True)
     axes.set(xlabel="time to the first failure", ylabel="bugs found")
 

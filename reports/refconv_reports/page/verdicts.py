@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from refconv_reports.page.blocks import Block, Cell, Code, Paragraph, Section, Table, Text, count, listed, number
-from refconv_reports.page.drawing import COLOURS, Sheet, decades, figure, ticks
+from refconv_reports.page.drawing import COLOURS, Sheet, figure, log_axis, ticks
 from refconv_reports.page.stored import CheckedRun, Stored
 
 WORST_FIRST = ("broken", "held", "vacuous", "skipped", "not offered")
@@ -56,9 +56,9 @@ def verdicts(stored: Stored) -> Section | None:
     if not every:
         return None
     laws = dict.fromkeys(law for column in every for law in column.words)
-    broken = {column.name: sum(word == "broken" for word in column.words.values()) for column in every}
-    faulty = [(Code(name), f" ({many})") for name, many in broken.items() if many]
-    whole = sum(not many for many in broken.values())
+    broken = [(column, sum(word == "broken" for word in column.words.values())) for column in every]
+    faulty = [(Code(column.name), f" {column.about} ({many})") for column, many in broken if many]
+    whole = len(broken) - len(faulty)
     told: Text = (
         f"{count(len(laws), 'law')} on {count(len(every), 'implementation')}, "
         f"{sum(column.examples for column in every):,} examples in all. {whole} of {len(broken)} break none"
@@ -67,7 +67,7 @@ def verdicts(stored: Stored) -> Section | None:
         "." if faulty else "",
     )
     rows = [[Cell(Code(law)), *(_word(column.words.get(law)) for column in every)] for law in laws]
-    rows.append([Cell("examples"), *(Cell(f"{column.examples:,}", number=True) for column in every)])
+    rows.append([Cell("examples"), *(Cell(f"{column.examples:,}") for column in every)])
     caption = "What became of each law, the worst over the dtypes. n/a: it does not apply, or was not reached."
     heads: list[Text] = [(Code(column.name), f" {column.about}") for column in every]
     blocks: list[Block] = [Paragraph(told), Table(caption, ["law", *heads], rows)]
@@ -116,15 +116,14 @@ def coverage(stored: Stored) -> Section | None:
 def _draw(sheet: Sheet, least: dict[str, int]) -> None:
     names = sorted(least, key=lambda cell: least[cell])
     [axes] = sheet.axes(44 + 17 * len(names))
-    marks = decades(1, max(2, *least.values()))
-    axes.set(xscale="log", xlim=(0.8, marks[-1]), ylim=(-0.8, len(names) - 0.2))
+    start, _ = log_axis(axes, "x", [1, max(2, *least.values())])
+    axes.set_ylim(-0.8, len(names) - 0.2)
     for row, name in enumerate(names):
         value = least[name]
         if value:
-            axes.plot([0.8, value], [row] * 2, color=COLOURS["one"], lw=7, solid_capstyle="butt")
+            axes.plot([start, value], [row] * 2, color=COLOURS["one"], lw=7, solid_capstyle="butt")
             continue
-        axes.text(0.9, row, "none", va="center", ha="left", fontsize=11, color=COLOURS["two"])
-    ticks(axes, "x", marks)
+        axes.text(start * 1.1, row, "none", va="center", ha="left", fontsize=11, color=COLOURS["two"])
     ticks(axes, "y", range(len(names)), names)
     axes.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
     axes.grid(True, axis="x")
