@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from refconv_cuda.kernel_report.figures import Figures, Report
-from refconv_reports.page.blocks import Block, Cell, Code, Paragraph, Section, Table, Text, count, number
+from refconv_reports.page.blocks import Block, Cell, Code, Paragraph, Section, Table, Text, count
 from refconv_reports.page.drawing import COLOURS, Sheet, figure, ticks
 from refconv_reports.page.stored import Stored
 
@@ -22,13 +22,19 @@ def compiled(stored: Stored) -> Section | None:
     ]
     failing = sum(bool(figures.error) for figures in every)
     spilling = [figures.spilled for figures in every if figures.spilled]
-    lines = f"CUDA {stored.kernels[0].cuda}" + (f" to {newest.cuda}" if len(stored.kernels) > 1 else "")
+    names = {name for report in stored.kernels for name in report.kernels}
+    architectures = {name for report in stored.kernels for name in report.architectures}
+    versions = f"CUDA {stored.kernels[0].cuda}" + (f" to {newest.cuda}" if len(stored.kernels) > 1 else "")
     told = (
-        f"Under {count(len(stored.kernels), 'CUDA version')}, {lines}: of {len(every):,} kernels on architectures, "
-        f"{count(failing, 'does', 'do')} not compile, "
-        f"{count(len(spilling), 'spills', 'spill')} registers"
-        + (f", {max(spilling)} bytes at most." if spilling else ".")
-        + " No GPU is needed for that."
+        f"{count(len(names), 'kernel')} under {count(len(stored.kernels), 'version')} of NVRTC, {versions}, for "
+        f"{count(len(architectures), 'architecture')}: {count(len(every), 'compilation')}, of which "
+        + ("none fails" if not failing else f"{failing:,} fail")
+        + (
+            f", and {len(spilling):,} spill registers, {max(spilling)} bytes at most."
+            if spilling
+            else ", and none spills."
+        )
+        + " That needs no GPU."
     )
     blocks: list[Block] = [Paragraph(told)]
     if any(figures.occupancy is not None for kernel in newest.kernels.values() for figures in kernel.on.values()):
@@ -89,9 +95,11 @@ def _draw(sheet: Sheet, spans: dict[str, list[float]]) -> None:
         low, high = min(spans[name]), max(spans[name])
         axes.plot([low, high], [row - lift / 2] * 2, color=COLOURS["line"], lw=1.5, solid_capstyle="butt")
         for value, fill in ((high, COLOURS["surface"]), (low, COLOURS["one"])):
-            axes.plot([value], [row - lift / 2], ls="", marker="o", ms=7, mfc=fill, mec=COLOURS["one"], mew=1.2)
+            axes.plot(
+                [value], [row - lift / 2], ls="", marker="o", ms=7, mfc=fill, mec=COLOURS["one"], mew=1.2, clip_on=False
+            )
         if sheet.narrow:  # names of templates are long: above their line
-            axes.text(0, row + lift, _brief(name, 46), va="center", ha="left", fontsize=11)
+            axes.text(0, row + lift, _brief(name, 50), va="center", ha="left", fontsize=11)
     axes.set(xlim=(0, 1), ylim=(-0.8, len(names) - 0.4))
     ticks(axes, "x", [0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
     if sheet.narrow:
@@ -101,7 +109,8 @@ def _draw(sheet: Sheet, spans: dict[str, list[float]]) -> None:
     axes.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
     axes.grid(True, axis="x")
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("occupancy, lowest (filled) and highest of the architectures")
+    of = "" if sheet.narrow else " of the architectures"
+    axes.set_xlabel(f"occupancy, lowest (filled) and highest{of}")
 
 
 def _brief(name: str, most: int) -> str:
@@ -141,6 +150,4 @@ def _cell(figures: Figures | None, *, shade: bool) -> Cell:
         return Cell("fails", number=True, tone="bad")
     spills = f"+{figures.spilled}" if figures.spilled else ""
     occupancy = f" · {figures.occupancy:.0%}" if figures.occupancy is not None else ""
-    return Cell(
-        f"{number(figures.registers)}{spills}{occupancy}", number=True, level=figures.occupancy if shade else None
-    )
+    return Cell(f"{figures.registers}{spills}{occupancy}", number=True, level=figures.occupancy if shade else None)

@@ -17,6 +17,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -93,7 +94,7 @@ class Sheet:
 
     def axes(self, height: float, rows: int = 1, columns: int = 1, **options: object) -> list[Axes]:
         """The panels, row by row. height: of everything, CSS pixels."""
-        layout = ConstrainedLayoutEngine(w_pad=2 / 72, h_pad=2 / 72, wspace=0.03, hspace=0.04)
+        layout = ConstrainedLayoutEngine(w_pad=2 / 72, h_pad=4 / 72, wspace=0.03, hspace=0.04)
         self.canvas = Canvas(figsize=(self.width / 72, height / 72), dpi=72, layout=layout)
         grid = self.canvas.subplots(rows, columns, squeeze=False, **options)  # type: ignore[call-overload]
         return list(grid.flat)
@@ -104,10 +105,13 @@ class Sheet:
         return group
 
     def legend(self, handles: Sequence[Artist]) -> None:
-        """Above all panels, from the left, in as many columns as there is room for."""
-        column = max(len(str(handle.get_label())) for handle in handles) * SIZE * 0.62 + 45
-        columns = max(1, min(len(handles), int(self.width / column)))
-        self.canvas.legend(handles=list(handles), loc="outside upper left", ncols=columns)
+        """Above all panels, from the left, in as few rows as there is room for."""
+        renderer = FigureCanvasAgg(self.canvas).get_renderer()  # type: ignore[no-untyped-call]
+        for columns in range(len(handles), 0, -1):
+            legend = self.canvas.legend(handles=list(handles), loc="outside upper left", ncols=columns)
+            if columns == 1 or legend.get_window_extent(renderer).width <= self.width:
+                return
+            legend.remove()
 
 
 def figure(slug: str, draw: Callable[[Sheet], None], caption: Text, alt: str) -> blocks.Figure:

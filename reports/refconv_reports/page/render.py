@@ -81,9 +81,13 @@ def _parts(text: Text) -> tuple[str, ...]:
 
 
 def _html(text: Text) -> Markup:
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if isinstance(part, Code) else escape(part) for part in _parts(text)
-    )
+    return Markup("").join(_code(part) if isinstance(part, Code) else escape(part) for part in _parts(text))
+
+
+def _code(name: str) -> Markup:
+    """A name, which may go on in the next line where its parts meet."""
+    pieces = re.split(r"(?<=[_<@/,-])(?=[^ ])", name)
+    return Markup("<code>{}</code>").format(Markup("<wbr>").join(pieces))
 
 
 def _markdown(text: Text) -> str:
