@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from refconv import layers
-from refconv.problem import OPERATORS
+from refconv.problem import OPERATORS, Problem
 from refconv_properties.laws import catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,12 +106,12 @@ def _size(shape):
     return size
 
 
-def gpu(day=1, commit="0123456789abcdef", gain=1.0, only=None):
-    """53 layers, 5 dtypes, 3 operators, two kernels of ours and two peers. gain: what ours are faster by."""
+def gpu(day=1, commit="0123456789abcdef", gain=1.0, dtypes=tuple(PEAKS)):
+    """53 layers, 3 operators, two kernels of ours and two peers. gain: what ours are faster by."""
     rng = random.Random(5)
     found = []
-    for row in layers.read(ROOT / "reports" / "layers.csv")[:only]:
-        for dtype in PEAKS:
+    for row in layers.read(ROOT / "reports" / "layers.csv"):
+        for dtype in dtypes:
             for operator in OPERATORS:
                 problem = row.problem
                 elements = sum(_size(shape) for shape in (problem.x_shape, problem.w_shape, problem.y_shape))
@@ -160,23 +160,36 @@ def cpu(day=1, commit="0123456789abcdef", gain=1.0):
     return file(CPU, found, day, commit)
 
 
-def runs():
+def runs(dtypes=tuple(PEAKS)):
     """Three runs of a GPU and two of a CPU, by their files' names."""
     return {
-        "synthetic-gpu-2026-01-01.json": gpu(1, "aaaaaaaa00", 0.6),
-        "synthetic-gpu-2026-01-08.json": gpu(8, "bbbbbbbb00", 0.8),
-        "synthetic-gpu-2026-01-15.json": gpu(15, "cccccccc00", 1.0),
+        "synthetic-gpu-2026-01-01.json": gpu(1, "aaaaaaaa00", 0.6, dtypes),
+        "synthetic-gpu-2026-01-08.json": gpu(8, "bbbbbbbb00", 0.8, dtypes),
+        "synthetic-gpu-2026-01-15.json": gpu(15, "cccccccc00", 1.0, dtypes),
         "cpu-synthetic-2026-01-02.json": cpu(2, "aaaaaaaa00", 0.8),
         "cpu-synthetic-2026-01-16.json": cpu(16, "cccccccc00", 1.0),
     }
 
 
-def write(folder):
-    """All of them; returns their paths."""
+def little():
+    """One layer without a peer, one with, and one planted bug: the least that has figures."""
+    problem = Problem.parse("b2h16w16i8o16k3p1")
+    alone = [layer("alone", problem, "forward", "float32", "im2col", 1e-4)]
+    pair = [
+        layer("pair", problem, "grad_input", "tf32", "im2col", 2e-4, peer="torch-cudnn", peer_seconds=1e-4),
+        layer("pair", problem, "grad_input", "tf32", "torch-cudnn", 1e-4, role="peer"),
+    ]
+    bug = benchmark(1e-3, kind="bug", bug="one", law="crop", examples=1, seconds=1e-3)
+    return {"synthetic-gpu-2026-01-01.json": file(GPU, alone + pair), "cpu-synthetic-2026-01-01.json": file(CPU, [bug])}
+
+
+def write(folder, files=None):
+    """Writes files, by their names, all runs if none are given; returns their paths."""
+    files = runs() if files is None else files
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in runs().items():
+    for name, content in files.items():
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
-    return [folder / name for name in runs()]
+    return [folder / name for name in files]
 
 
 if __name__ == "__main__":

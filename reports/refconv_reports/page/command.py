@@ -17,7 +17,7 @@ FIGURES = "figures"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs the command; returns the exit status: 0 written, 2 something could not be read or written."""
+    """Runs the command; returns the exit status: 0 written, 2 something could not be read or written, 130 Ctrl-C."""
     try:
         found = stored.read(options.results or stored.default_paths(FOLDER))
         made = page(found)
@@ -29,9 +29,9 @@ def run(options: argparse.Namespace) -> int:
     except InputError as error:
         print(f"refconv report: {error}", file=sys.stderr)
         return 2
-    except OSError as error:
-        print(f"refconv report: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
+    except KeyboardInterrupt:
+        print("refconv report: interrupted", file=sys.stderr)
+        return 130
     print(_from(found))
     return 0
 
@@ -45,15 +45,20 @@ def _write_markdown(path: Path, made: Page) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all, and says so. Creates its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes a file, whole or not at all, and says so. Creates its folder. Raises `InputError`."""
     beside = path.with_name(f".{path.name}.part")
     try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+        if path.exists() and not path.is_file():  # a pipe or a terminal is not replaced
+            path.write_text(text, encoding="utf-8")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                beside.write_text(text, encoding="utf-8")
+                beside.replace(path.resolve())
+            finally:
+                beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
     if path.suffix != ".svg":
         print(f"wrote {path}, {len(text.encode()) / 1024:,.0f} KiB")
 

@@ -72,7 +72,7 @@ STYLE: dict[Any, Any] = {
     "figure.facecolor": "none",
     "legend.frameon": False,
     "legend.fontsize": SIZE,
-    "legend.borderpad": 0,
+    "legend.borderpad": 0.3,
     "legend.borderaxespad": 0,
     "legend.handlelength": 1.2,
     "legend.columnspacing": 1.6,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from refconv.problem import OPERATORS
-from refconv_reports.page.stored import Layer, Run, common
+from refconv_reports.page.stored import Dtype, Layer, Run, common
 
-DTYPES = ("float64", "float32", "tf32", "float16", "bfloat16")
+DTYPES = get_args(Dtype)
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Means:
 
 
 def dtypes(run: Run) -> list[str]:
-    """Those that a run timed, the known ones widest first."""
+    """Those that a run timed, the widest first."""
     found = dict.fromkeys(layer.dtype for layer in run.of(Layer))
-    return sorted(found, key=lambda dtype: (DTYPES.index(dtype) if dtype in DTYPES else len(DTYPES), dtype))
+    return sorted(found, key=DTYPES.index)
 
 
 def newest(runs: Iterable[Run], dtype: str) -> Run:

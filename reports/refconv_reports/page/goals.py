@@ -56,7 +56,7 @@ def goals(runs: Sequence[Run]) -> list[Block]:
     if all(row[3].text == "not measured" for row in rows):
         return []
     caption = "The goals: geometric means over the layers, of the fastest of our kernels for each layer"
-    return [Table(caption, ["goal", "at least", "measured", ""], rows)]
+    return [Table(caption, ["goal", "at least", "measured", "verdict"], rows)]
 
 
 def _value(value: float) -> Cell:

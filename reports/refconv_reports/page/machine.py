@@ -17,7 +17,7 @@ from refconv_reports.page.stored import Bug, Certificate, Law, Run, Simulator
 def machine(runs: Sequence[Run]) -> Section:
     """The section. runs: of one machine, oldest first; each part is from the newest run that has it."""
     newest = runs[-1]
-    key = slug(newest.machine.machine)
+    key = slug(f"on {newest.machine.machine}")
     parts: list[Section] = []
     for dtype in _dtypes(runs):
         run = duels.newest(runs, dtype)

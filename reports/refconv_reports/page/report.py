@@ -48,8 +48,8 @@ def _known(stored: Stored) -> list[tuple[str, Text]]:
         others = [finding for _, finding in stored.findings if finding.laws]
         faulty = [finding for finding in others if any(law.verdict == "broken" for law in finding.laws)]
         if others:
-            told = f"{count(len(others), 'release')} of other people's under the laws; {len(faulty)} break some."
-            known.append(("Frameworks", told))
+            told = f"{count(len(others), 'release')} of other people's convolutions under the laws"
+            known.append(("Frameworks", f"{told}; {len(faulty)} break some."))
     if stored.kernels:
         newest = stored.kernels[-1]
         told = (

@@ -21,6 +21,8 @@ from refconv_cuda.kernel_report import figures
 Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=0)]
 Name = Annotated[str, Meta(min_length=1)]
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+Dtype = Literal["float64", "float32", "tf32", "float16", "bfloat16"]
 Verdict = Literal["held", "broken", "skipped", "vacuous", "not offered"]
 Kind = TypeVar("Kind")
 
@@ -36,7 +38,7 @@ class Machine(Struct, frozen=True, kw_only=True):
     """
 
     device: Literal["gpu", "cpu"]
-    machine: Name
+    machine: Slug
     cpu: str
     cores: Count
     numpy: str
@@ -63,7 +65,7 @@ class Layer(Struct, frozen=True, kw_only=True, tag_field="kind", tag="layer"):
     layer: Name
     problem: Name
     operator: Operator
-    dtype: Name
+    dtype: Dtype
     implementation: Name
     role: Literal["ours", "peer", "oracle"]
     timer: str

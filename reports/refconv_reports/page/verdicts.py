@@ -70,6 +70,13 @@ def verdicts(stored: Stored) -> Section | None:
     rows.append([Cell("examples"), *(Cell(f"{column.examples:,}") for column in every)])
     caption = "What became of each law, the worst over the dtypes. n/a: it does not apply, or was not reached."
     heads: list[Text] = [(Code(column.name), f" {column.about}") for column in every]
+    if stored.findings:
+        told = (
+            *told,
+            " What is wrong with a release, and the smallest problem that shows it: ",
+            Code("docs/findings.md"),
+            ".",
+        )
     blocks: list[Block] = [Paragraph(told), Table(caption, ["law", *heads], rows)]
     missing = [
         (Code(finding.implementation), f": {finding.unavailable}")
