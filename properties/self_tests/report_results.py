@@ -62,7 +62,7 @@ def file(machine, benchmarks, day=1, commit="0123456789abcdef", dirty=False):
     return {
         "machine_info": {"node": "nowhere", "python_version": "3.12.0", "refconv": machine},
         "commit_info": {"id": commit, "time": None, "author_time": None, "dirty": dirty, "branch": "main"},
-        "benchmarks": benchmarks,
+        "benchmarks": [*benchmarks],
         "datetime": f"2026-01-{day:02}T12:00:00.000000+00:00",
         "version": "5.2.0",
     }

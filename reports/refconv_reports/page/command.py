@@ -57,6 +57,8 @@ def _write(path: Path, text: str) -> None:
                 beside.replace(path.resolve())
             finally:
                 beside.unlink(missing_ok=True)
+    except FileExistsError:
+        raise InputError(f"cannot write {path}: {path.parent} is no folder") from None
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from None
     if path.suffix != ".svg":

@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from refconv_reports.page import blocks
 from refconv_reports.page.blocks import Text
@@ -128,8 +128,7 @@ def ticks(axes: Axes, which: str, values: Sequence[float], labels: Sequence[str]
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     else:
         axis.set_ticklabels(labels)
-    axis.set_minor_formatter(NullFormatter())
-    axis.set_tick_params(which="minor", length=0)
+    axis.set_minor_locator(NullLocator())
 
 
 def log_axis(axes: Axes, which: str, values: Sequence[float], most: int = 6) -> tuple[float, float]:

@@ -290,7 +290,7 @@ def read(paths: Iterable[Path]) -> Stored:
     checks: list[Check] = []
     findings: dict[str, Finding] = {}
     kernels: list[figures.Report] = []
-    for path in dict.fromkeys(path.resolve() for path in paths):
+    for path in {path.resolve(): path for path in paths}.values():
         raw, data = _json(path)
         if "benchmarks" in data:
             runs.append(_run(path, raw))
