@@ -12,6 +12,7 @@ from refconv import layers
 from refconv.problem import OPERATORS, Problem
 from refconv_properties.laws import catalogue
 
+SMALL = Problem.parse("b1h8w8i4o4k3p1")
 ROOT = Path(__file__).resolve().parents[2]
 PEAKS = {"float64": 50e12, "float32": 60e12, "tf32": 400e12, "float16": 800e12, "bfloat16": 800e12}
 BYTES = {"float64": 8, "float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2}
@@ -31,6 +32,9 @@ GPU = {
     "clocks_mhz": {"sm": 1980, "memory": 3201},
     "peak": PEAKS,
     "bandwidth": 4e12,
+    "peak_source": "https://example.org/datasheet",
+    "jax": None,
+    "note": None,
     "refconv": "0.1.0",
 }
 CPU = {
@@ -47,6 +51,8 @@ CPU = {
     "cudnn": None,
     "peak": None,
     "bandwidth": None,
+    "peak_source": None,
+    "note": "a shared machine: only ratios mean anything",
 }
 
 
@@ -69,7 +75,7 @@ def file(machine, benchmarks, day=1, commit="0123456789abcdef", dirty=False):
 
 
 def layer(
-    name, problem, operator, dtype, implementation, seconds, *, role="ours", peer=None, peer_seconds=None, peak=0
+    name, problem, operator, dtype, implementation, seconds, *, role="ours", peer=None, peer_seconds=None, inexact=None
 ):
     """A layer's time; gflop and gbyte by their definitions, from the problem."""
     elements = sum(_size(shape) for shape in (problem.x_shape, problem.w_shape, problem.y_shape))
@@ -86,7 +92,9 @@ def layer(
         tile="128x128x16" if role == "ours" else None,
         role=role,
         timer="cuda-events",
-        certified=True,
+        certified=inexact is None,
+        inexact=inexact,
+        scaled="",
         gflop=gflop,
         gbyte=gbyte,
         tflops=gflop / seconds / 1e3,
@@ -99,11 +107,30 @@ def layer(
     )
 
 
+def _winograd(operator, dtype):
+    """A peer that multiplies less, and is not exact."""
+    return "Y[0,0,0,0] = 1.5, but the sum is 2" if (operator, dtype) == ("forward", "float32") else None
+
+
 def _size(shape):
     size = 1
     for axis in shape:
         size *= axis
     return size
+
+
+def pair(name, seconds, peer, *, operator="forward", dtype="float32", implementation="im2col"):
+    """Our time and the peer's for a layer."""
+    about = (name, SMALL, operator, dtype)
+    yield layer(*about, implementation, seconds, peer="torch-cudnn", peer_seconds=peer)
+    yield layer(*about, "torch-cudnn", peer, role="peer")
+
+
+def check(verdicts, coverage, **about):
+    """A report of ``refconv check --json`` with these laws."""
+    laws = [{"law": law, "verdict": verdict, "examples": 10, "seconds": 0.1} for law, verdict in verdicts.items()]
+    run = {"implementation": "mine", "device": "host", "dtype": "float32", "verdict": "held", "laws": laws}
+    return {"version": "0.1.0", "seed": 1, "runs": [run | {"coverage": coverage} | about]}
 
 
 def gpu(day=1, commit="0123456789abcdef", gain=1.0, dtypes=tuple(PEAKS)):
@@ -122,7 +149,7 @@ def gpu(day=1, commit="0123456789abcdef", gain=1.0, dtypes=tuple(PEAKS)):
                 for name, slower in (("implicit-gemm-64", 1.0), ("tensor-core", 0.8)):
                     seconds = cudnn / gain * slower * rng.lognormvariate(0.25, 0.45)
                     found.append(layer(*about, name, seconds, peer="torch-cudnn", peer_seconds=cudnn))
-                found.append(layer(*about, "torch-cudnn", cudnn, role="peer"))
+                found.append(layer(*about, "torch-cudnn", cudnn, role="peer", inexact=_winograd(operator, dtype)))
                 found.append(layer(*about, "cublas-im2col", im2col, role="peer"))
     return file(GPU, found, day, commit)
 
@@ -146,7 +173,8 @@ def cpu(day=1, commit="0123456789abcdef", gain=1.0):
             found.append(
                 benchmark(1, kind="simulator", implementation=name, checked=checked, problems_per_second=speed)
             )
-    switch = {"implementation": "switch", "checked": False, "problems_per_second": None, "nanoseconds_per_switch": 7.4}
+    switch = {"implementation": "nothing but barriers", "checked": False, "problems_per_second": 40.0}
+    switch |= {"nanoseconds_per_switch": 7.4}
     found.append(benchmark(1e-6, kind="simulator", **switch))
     for law in catalogue():
         for name in ("im2col", "implicit-gemm", "windows", "torch", "jax"):

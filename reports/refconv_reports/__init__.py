@@ -1,1 +1,1 @@
-"""Speed, measured and reported."""
+"""How fast it is: `bench` measures, exactness first, and the results are kept as pytest-benchmark JSON."""

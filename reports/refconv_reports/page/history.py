@@ -30,7 +30,7 @@ class Track:
 
 def history(runs: Sequence[Run]) -> list[Block]:
     """The plots and their tables, of one machine's runs, oldest first."""
-    if len({run.machine.machine for run in runs}) != 1:
+    if len({run.machine.identity for run in runs}) != 1:
         raise ValueError("a history is of one machine")
     if len(runs) == 1:
         return [Paragraph("One run of this machine is stored: the next will make a history.")]
@@ -53,7 +53,7 @@ def _plotted(name: str, tracks: Sequence[Track], runs: Sequence[Run]) -> list[Bl
         f" ({last.day}): {told}.",
     )
     alt = f"History of {name}, {count(len(shown), 'run')}, {first.day} to {last.day}: {told}."
-    key = slug(f"history {last.machine.machine} {name}")
+    key = slug(f"history {last.machine.key} {name}")
     plot = figure(key, lambda sheet: _draw(sheet, tracks, runs, shown), caption, alt)
     return [plot, _table(tracks, runs, shown)]
 
@@ -80,7 +80,7 @@ def _simulators(runs: Sequence[Run]) -> list[Track]:
     values: dict[str, dict[int, float]] = {}
     for place, run in enumerate(runs):
         for result in run.of(Simulator):
-            if result.problems_per_second is not None and not result.checked:
+            if result.problems_per_second is not None and not (result.checked or result.nanoseconds_per_switch):
                 values.setdefault(result.implementation, {})[place] = result.problems_per_second
     return [Track("simulator, problems a second", name, some) for name, some in list(values.items())[: len(MARKS)]]
 

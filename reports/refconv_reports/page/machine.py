@@ -17,7 +17,7 @@ from refconv_reports.page.stored import Bug, Certificate, Law, Run, Simulator
 def machine(runs: Sequence[Run]) -> Section:
     """The section. runs: of one machine, oldest first; each part is from the newest run that has it."""
     newest = runs[-1]
-    key = slug(f"on {newest.machine.machine}")
+    key = slug(f"on {newest.machine.key}")
     parts: list[Section] = []
     for dtype in _dtypes(runs):
         run = duels.newest(runs, dtype)
@@ -39,7 +39,7 @@ def machine(runs: Sequence[Run]) -> Section:
 
 def title_of(run: Run) -> str:
     """The machine's name in full."""
-    return run.machine.gpu or run.machine.cpu
+    return run.machine.gpu or f"{run.machine.cpu}, {count(run.machine.cores, 'core')}"
 
 
 def source(run: Run) -> Text:
@@ -47,16 +47,19 @@ def source(run: Run) -> Text:
     return ("Measured on ", run.day, " at commit ", Code(run.version), ": ", Code(run.path.name), ".")
 
 
-def _about(run: Run) -> str:
+def _about(run: Run) -> Text:
+    """What it was measured with, and what the peaks are taken from."""
     about = run.machine
-    parts = [about.cpu if about.gpu else "", count(about.cores, "core")]
+    parts = [f"{about.cpu}, {count(about.cores, 'core')}"] if about.gpu else []
     parts += [f"compute capability {about.compute_capability}"] if about.compute_capability else []
     if about.clocks_mhz:
         parts.append("clocks " + ", ".join(f"{name} {value:g} MHz" for name, value in about.clocks_mhz.items()))
-    named = ("driver", "CUDA", "CuPy", "cuDNN", "PyTorch", "NumPy", "refconv")
-    values = (about.driver, about.cuda, about.cupy, about.cudnn, about.torch, about.numpy, about.refconv)
+    named = ("driver", "CUDA", "CuPy", "cuDNN", "PyTorch", "JAX", "NumPy", "refconv")
+    values = (about.driver, about.cuda, about.cupy, about.cudnn, about.torch, about.jax, about.numpy, about.refconv)
     parts += [f"{name} {value}" for name, value in zip(named, values, strict=True) if value]
-    return ", ".join(part for part in parts if part) + ". Figures of different machines are not compared."
+    source = (" The peaks are those of ", Code(about.peak_source), ".") if about.peak_source else ()
+    note = f" {about.note[:1].upper()}{about.note[1:]}." if about.note else ""
+    return (", ".join(parts) + ".", note, *source, " Figures of different machines are not compared.")
 
 
 def glance(runs: Sequence[Run]) -> Table | None:

@@ -19,6 +19,7 @@ from refconv_reports.page.blocks import (
     Text,
     count,
     duration,
+    listed,
     number,
     ratio,
     slug,
@@ -34,7 +35,7 @@ def ratios(run: Run, dtype: str) -> list[Block]:
     ours = duels.own(run, dtype)
     peers = duels.peers(run, dtype)
     best = duels.fastest(ours)
-    parts: list[Block] = []
+    parts: list[Block] = _reservations(run, dtype)
     if best and peers and (found := duels.duels(best, run, peers[0])):
         parts.append(_plot(run, dtype, found, peers[0]))
     elif best:
@@ -46,6 +47,24 @@ def ratios(run: Run, dtype: str) -> list[Block]:
     return parts
 
 
+def _reservations(run: Run, dtype: str) -> list[Block]:
+    """What a reader must know before comparing: layers made smaller, peers that are not exact."""
+    timed = [layer for layer in run.of(Layer) if layer.dtype == dtype]
+    scaled = {layer.layer for layer in timed if layer.scaled}
+    inexact = [layer for layer in timed if not layer.certified]
+    told = []
+    if scaled:
+        told.append(f"{count(len(scaled), 'layer is', 'layers are')} made smaller: the problems are in the table.")
+    if inexact:
+        names = listed(list(dict.fromkeys(layer.implementation for layer in inexact)))
+        first = inexact[0]
+        told.append(
+            f"{count(len(inexact), f'result of {names} is', f'results of {names} are')} not exact, as of an algorithm "
+            f"with fewer multiplications: on {first.layer}, {first.operator}, {first.inexact}."
+        )
+    return [Paragraph(" ".join(told))] if told else []
+
+
 def _plot(run: Run, dtype: str, found: Sequence[Duel], peer: str) -> Block:
     told = f"{_whose(found)} beside {peer}, {dtype}: " + "; ".join(
         _sentence(operator, some) for operator, some in duels.by_operator(found).items()
@@ -55,7 +74,7 @@ def _plot(run: Run, dtype: str, found: Sequence[Duel], peer: str) -> Block:
         "; ".join(_sentence(operator, some) for operator, some in duels.by_operator(found).items()),
         ".",
     )
-    name = slug(f"ratio {run.machine.machine} {dtype}")
+    name = slug(f"ratio {run.machine.key} {dtype}")
     return figure(name, lambda sheet: _draw(sheet, found, peer), caption, told + ".")
 
 

@@ -27,8 +27,8 @@ class Page:
 
 def page(stored: Stored) -> Page:
     """The page of what is stored; what is not is named, with the command that would store it."""
-    machines = [machine(runs) for runs in stored.machines.values()]
-    glances = tuple(table for runs in stored.machines.values() if (table := glance(runs)))
+    machines = [machine(runs) for runs in stored.machines]
+    glances = tuple(table for runs in stored.machines if (table := glance(runs)))
     others = [verdicts(stored), coverage(stored), compiled(stored)]
     sections = (*machines, *(section for section in others if section is not None))
     return Page(Bullets(_known(stored)), Bullets(_missing(stored)), glances, sections)

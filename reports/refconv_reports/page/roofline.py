@@ -46,7 +46,7 @@ def roofline(run: Run, dtype: str) -> list[Block]:
         f" The roof: {number(peak / 1e12)} TFLOP/s and {number(bandwidth / 1e12)} TB/s. "
         "Of our kernels, the fastest for each layer.",
     )
-    name = slug(f"roofline {run.machine.machine} {dtype}")
+    name = slug(f"roofline {run.machine.key} {dtype}")
     return [
         figure(
             name, lambda sheet: _draw(sheet, ours, theirs, peers, peak, bandwidth), caption, f"Roofline. {told}{note}"

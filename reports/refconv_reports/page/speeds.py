@@ -17,7 +17,7 @@ def simulator(run: Run) -> list[Block]:
     found = run.of(Simulator)
     rates: dict[str, dict[bool, float]] = {}
     for result in found:
-        if result.problems_per_second is not None:
+        if result.problems_per_second is not None and result.nanoseconds_per_switch is None:
             rates.setdefault(result.implementation, {})[result.checked] = result.problems_per_second
     switches = [result.nanoseconds_per_switch for result in found if result.nanoseconds_per_switch is not None]
     rows = [
@@ -63,7 +63,7 @@ def laws(run: Run) -> list[Block]:
     table = Table("Examples a second, by law and implementation", ["law", *heads], rows, folded=True)
     return [
         figure(
-            slug(f"laws {run.machine.machine}"),
+            slug(f"laws {run.machine.key}"),
             lambda sheet: _draw_laws(sheet, found),
             f"Examples a second of each law. {told}",
             f"Speed of the laws. {told}",
@@ -132,7 +132,7 @@ def bugs(run: Run) -> list[Block]:
     ]
     table = Table("Each planted bug, slowest first", ["bug", "found by", "examples", "time"], rows, folded=True)
     plot = figure(
-        slug(f"bugs {run.machine.machine}"),
+        slug(f"bugs {run.machine.key}"),
         lambda sheet: _draw_bugs(sheet, found),
         (f"{told} (", Code(slowest.bug), ")."),
         f"{told}, {slowest.bug}.",

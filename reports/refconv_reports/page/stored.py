@@ -6,7 +6,7 @@ A file is recognised by what is in it, not by its name. Whatever is wrong with o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,14 +34,15 @@ class InputError(ValueError):
 class Machine(Struct, frozen=True, kw_only=True):
     """What a run was measured on: ``machine_info["refconv"]``.
 
-    machine: its name in short, of the GPU where there is one. peak: FLOP/s by dtype; bandwidth: bytes/s.
+    machine: its name in short, of the GPU where there is one. peak: FLOP/s by dtype, and bandwidth, bytes/s, by
+    peak_source. note: what is to be known of the run, that others used the machine, say.
     """
 
     device: Literal["gpu", "cpu"]
     machine: Slug
     cpu: str
     cores: Count
-    numpy: str
+    numpy: str | None = None
     refconv: str
     gpu: str | None = None
     compute_capability: str | None = None
@@ -50,13 +51,30 @@ class Machine(Struct, frozen=True, kw_only=True):
     cupy: str | None = None
     cudnn: str | None = None
     torch: str | None = None
+    jax: str | None = None
     clocks_mhz: dict[str, float] | None = None
     peak: dict[str, Positive] | None = None
     bandwidth: Positive | None = None
+    peak_source: str | None = None
+    note: str | None = None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What must be alike for two runs to be comparable: a GPU by its model, a CPU by its cores as well."""
+        model = (self.gpu, self.compute_capability) if self.device == "gpu" else (self.cpu, self.cores)
+        return self.device != "gpu", self.machine, *map(str, model)
+
+    @property
+    def key(self) -> str:
+        """For anchors and files, of each machine another."""
+        return self.machine if self.device == "gpu" else f"{self.machine}-{self.cores}"
 
 
 class Layer(Struct, frozen=True, kw_only=True, tag_field="kind", tag="layer"):
-    """One implementation's time for one operator of a layer, certified to be right.
+    """One implementation's time for one operator of a layer.
+
+    Ours are certified to be exact; a peer's may be inexact, by another algorithm, and says where. scaled: how the layer
+    was made smaller.
 
     gflop: of the dense sum; gbyte: operands read once and the result written once; roofline_s: the least time, of these
     two at the machine's peaks. seconds: the median, from the benchmark's own statistics.
@@ -69,7 +87,7 @@ class Layer(Struct, frozen=True, kw_only=True, tag_field="kind", tag="layer"):
     implementation: Name
     role: Literal["ours", "peer", "oracle"]
     timer: str
-    certified: Literal[True]
+    certified: bool
     gflop: Positive
     gbyte: Positive
     kernel: str | None = None
@@ -81,6 +99,8 @@ class Layer(Struct, frozen=True, kw_only=True, tag_field="kind", tag="layer"):
     peer: str | None = None
     peer_ratio: Positive | None = None
     settings: dict[str, Any] | None = None
+    scaled: str = ""
+    inexact: str | None = None
     seconds: float = 0
 
     @property
@@ -267,12 +287,12 @@ class Stored:
     kernels: tuple[figures.Report, ...] = ()
 
     @property
-    def machines(self) -> dict[str, list[Run]]:
-        """The runs of each machine, by its name, oldest first. GPUs come before CPUs."""
-        found: dict[str, list[Run]] = {}
-        for run in sorted(self.runs, key=lambda run: (run.machine.device != "gpu", run.machine.machine, run.when)):
-            found.setdefault(run.machine.machine, []).append(run)
-        return found
+    def machines(self) -> list[list[Run]]:
+        """The runs of each machine, oldest first. GPUs come before CPUs."""
+        found: dict[tuple[object, ...], list[Run]] = {}
+        for run in sorted(self.runs, key=lambda run: (run.machine.identity, run.when)):
+            found.setdefault(run.machine.identity, []).append(run)
+        return [*found.values()]
 
 
 def default_paths(folder: Path) -> list[Path]:
@@ -305,7 +325,7 @@ def read(paths: Iterable[Path]) -> Stored:
                 f"{path} is JSON, but none that a report is made from: results of refconv bench, reports of refconv "
                 "check --json or refconv kernels --json, or reports/findings.json"
             )
-    _one_machine_a_name(runs)
+    _one_machine_a_key(runs)
     kernels.sort(key=lambda report: [int(part) for part in report.nvrtc.split(".")])
     runs.sort(key=lambda run: run.when)
     return Stored(tuple(runs), tuple(checks), tuple(findings.items()), tuple(kernels))
@@ -352,6 +372,8 @@ def _result(path: Path, benchmark: Benchmark) -> Result:
         result: Result = msgspec.convert(benchmark.extra_info, Result)
         if isinstance(result, Layer):
             Problem.parse(result.problem)
+            if not result.certified and (result.role != "peer" or not result.inexact):
+                raise ValueError("a result that is not certified must be a peer's, and say what is inexact")
     except ValueError as error:
         raise InputError(f"{path}, {benchmark.name}: {error}") from None
     if isinstance(result, Layer):
@@ -402,18 +424,21 @@ def _kernels(path: Path, raw: bytes) -> figures.Report:
         raise InputError(str(error)) from None
 
 
-def _one_machine_a_name(runs: Sequence[Run]) -> None:
+def _one_machine_a_key(runs: Iterable[Run]) -> None:
     """Figures of different machines are never compared, so one name must not stand for two."""
     first: dict[str, Run] = {}
     for run in runs:
-        other = first.setdefault(run.machine.machine, run)
-        for field in ("device", "gpu", "cpu"):
-            mine, others = getattr(run.machine, field), getattr(other.machine, field)
-            if mine != others and (field != "cpu" or run.machine.device == "cpu"):
-                raise InputError(
-                    f"{other.path} and {run.path} both call their machine {run.machine.machine!r}, "
-                    f"but its {field} is {others!r} in one and {mine!r} in the other"
-                )
+        other = first.setdefault(run.machine.key, run)
+        if run.machine.identity != other.machine.identity:
+            raise InputError(
+                f"{other.path} and {run.path} both call their machine {run.machine.machine!r}, but it is "
+                f"{_told(other.machine)} in one and {_told(run.machine)} in the other"
+            )
+
+
+def _told(machine: Machine) -> str:
+    capability = f" of compute capability {machine.compute_capability}" if machine.compute_capability else ""
+    return f"{machine.gpu or machine.cpu}{capability}"
 
 
 def common(values: Iterable[str | None]) -> str | None:
