@@ -13,18 +13,20 @@ from functools import cached_property, partial
 import numpy as np
 
 from refconv.explain.form import Axis, Form, axes
+from refconv.formats import Format
 from refconv.operands import Array, accumulator
 from refconv.problem import Operator, Problem
 
 
 @dataclass(frozen=True)
 class Case:
-    """One call: an operator, its operands in the contract's order, and the problem."""
+    """One call: an operator, its operands in the contract's order, the problem, and the format."""
 
     operator: Operator
     first: Array
     second: Array
     problem: Problem
+    format: Format
 
     @cached_property
     def expected(self) -> Array:
