@@ -94,7 +94,7 @@ class Autograd(Adapter):
 
     @contextlib.contextmanager
     def _settled(self) -> Iterator[None]:
-        """One thread, and on a GPU neither TF32, where it is not asked for, nor an order of summation that varies; then all as it was."""
+        """One thread, and on a GPU no TF32 unless asked for, and one order of summation; then all as it was."""
         torch = self.library
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
