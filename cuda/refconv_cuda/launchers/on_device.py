@@ -12,6 +12,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from refconv.formats import format_of
+from refconv.implementation import ImplementationError
 from refconv.problem import Operator, Problem
 from refconv_cuda import device, geometry
 from refconv_cuda.device import Array, Device
@@ -49,6 +51,13 @@ class OnDevice:
         there = copy.copy(self)
         there._chosen = device_
         return there
+
+    def in_format(self, name: str) -> Self:
+        """This implementation. Raises `ImplementationError` where its device cannot compute in that format."""
+        reason = self.device.lacks(format_of(name).storage)
+        if reason is not None:
+            raise ImplementationError(f"{self.name} in {name}: {reason}")
+        return self
 
     def instances(self) -> Iterable[Instance]:
         """Every kernel that it may ask its device for, in all of its dtypes."""
