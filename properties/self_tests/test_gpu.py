@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given, settings
 
 from refconv import exact, windows
+from refconv.implementation import ImplementationError
 from refconv.problem import Problem
-from refconv_cuda import convolution, cupy_wheels, device, gpu, simulator
+from refconv_cuda import cupy_wheels, device, gpu, simulator
+from refconv_cuda.launchers.im2col import Im2col
+from refconv_cuda.launchers.implicit_gemm import SMALL, ImplicitGemm
 from refconv_cuda.simulator import Schedule, scheduled
 from refconv_properties import strategies
+from refconv_properties.subject import OPERANDS
 
 
 class CudaError(RuntimeError):
@@ -170,9 +174,7 @@ def test_an_edited_header_changes_the_options(monkeypatch, tmp_path):
     assert gpu.raw_module_arguments("a.cu", "k")["options"] != before
 
 
-@pytest.mark.parametrize(
-    "make", [convolution.Im2col, lambda d: convolution.ImplicitGemm(tile=convolution.SMALL, device_=d)]
-)
+@pytest.mark.parametrize("make", [Im2col, lambda d: ImplicitGemm(tile=SMALL, device_=d)])
 def test_numpy_in_numpy_out(on_gpu, make):
     conv = make(on_gpu)
 
@@ -191,10 +193,33 @@ def test_numpy_in_numpy_out(on_gpu, make):
     run()
 
 
+def test_bfloat16_on_the_gpu(on_gpu):
+    problem = Problem.parse("b2h4w5i3o2k2")
+    o = exact.operands(problem, 1, "bfloat16")
+    conv = ImplicitGemm(device_=on_gpu).in_format("bfloat16")
+    for operator, names in OPERANDS.items():
+        first, second = (getattr(o, name) for name in names)
+        result = getattr(conv, operator)(first, second, problem)
+        assert result.dtype == first.dtype
+        assert np.array_equal(result, getattr(windows, operator)(first, second, problem))
+
+
+def test_bfloat16_wants_a_newer_cupy(monkeypatch):
+    cupy = fake_cupy()
+    cupy.__version__ = "13.6.0"
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    conv = ImplicitGemm(device_=gpu.Gpu())
+    assert conv.in_format("float16") is conv
+    with pytest.raises(
+        ImplementationError, match=r"^implicit-gemm in bfloat16: CuPy 13\.6\.0 is here, .* need CuPy 14"
+    ):
+        conv.in_format("bfloat16")
+
+
 def test_cupy_in_cupy_out(on_gpu):
     problem = Problem.parse("b1h3w3i1o1k2")
     o = exact.operands(problem, 0, np.float32)
-    y = convolution.ImplicitGemm(device_=on_gpu).forward(o.x.view(CupyArray), o.w.view(CupyArray), problem)
+    y = ImplicitGemm(device_=on_gpu).forward(o.x.view(CupyArray), o.w.view(CupyArray), problem)
     assert type(y) is CupyArray
     assert np.array_equal(y, windows.forward(o.x, o.w, problem))
 
@@ -213,4 +238,4 @@ def test_a_cupy_array_on_the_simulator_is_refused():
         shape, dtype = (1, 1, 1, 1), np.dtype(np.float32)
 
     with pytest.raises(TypeError, match=r"x is a .*Array, but the simulator device takes NumPy arrays"):
-        convolution.Im2col(device.find("simulator")).forward(Array(), np.zeros((1, 1, 1, 1), np.float32), problem)
+        Im2col(device.find("simulator")).forward(Array(), np.zeros((1, 1, 1, 1), np.float32), problem)
