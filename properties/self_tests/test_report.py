@@ -267,10 +267,43 @@ def test_a_peer_of_another_precision_is_none(tmp_path):
     _, peer = results.pair("a", 1.0, 2.0, dtype="tf32")
     ours["extra_info"] |= {"peer": None, "peer_ratio": None}
     found = read(tmp_path, results.file(results.GPU, [ours, peer]))
-    assert duels.peers(found.runs[0], "float32") == []
+    assert duels.peers(found.runs[0], duels.Subject("ours", "float32")) == []
     page = report.page(found)
     assert page.glances == ()
     assert Paragraph("No peer was timed in float32, so there is no ratio.") in every(page, Paragraph)
+
+
+def test_formulas_and_simulated_kernels_stand_apart(tmp_path):
+    # Both are times of one CPU in one dtype, but nobody wants the kernels' of the simulator as the formulas'.
+    formulas = [*results.pair("a", 1.0, 2.0)]
+    formulas[0]["extra_info"]["role"] = "oracle"
+    kernels = results.layer("a", results.SMALL, "forward", "float32", "im2col", 50.0)
+    files = results.file(results.CPU, formulas), results.file(results.CPU, [kernels], day=2)
+    page = report.page(read(tmp_path, *files))
+    [section] = page.sections
+    assert [part.title for part in section.sections] == [
+        "Kernels in the simulator, float32",
+        "Formulas, float32",
+        "History",
+    ]
+    assert cells(page.glances[0])[1][:2] == ["Formulas, float32", "2.00"]
+    assert table(page, "1 layer in float32, each operator and implementation")[1][3:5] == [
+        "im2col, 128x128x16",
+        "50.0 s",
+    ]
+
+
+def test_a_machine_is_told_of_with_what_is_stored(tmp_path):
+    page = report.page(read(tmp_path, *results.runs(("tf32",)).values()))
+    assert [(name, plain(text)) for name, text in page.known.items] == [
+        ("Synthetic GPU", "3 runs of 53 layers, the newest from 2026-01-15 at commit cccccccc."),
+        (
+            f"{results.CPU['cpu']}, 2 cores",
+            "2 runs of 5 layers, 24 laws and 111 planted bugs, the newest from 2026-01-16 at commit cccccccc.",
+        ),
+    ]
+    slugs = [block.slug for block in every(page, Figure)]
+    assert len(slugs) == len(set(slugs))
 
 
 def test_notes_beside_a_run_are_told(tmp_path):

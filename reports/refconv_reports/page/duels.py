@@ -5,12 +5,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 from refconv.problem import OPERATORS
-from refconv_reports.page.stored import Dtype, Layer, Run, common
+from refconv_reports.page.stored import Dtype, Layer, Machine, Run, common
 
 DTYPES = get_args(Dtype)
+ROLES: tuple[Literal["ours", "oracle"], ...] = ("ours", "oracle")
 
 
 @dataclass(frozen=True)
@@ -37,29 +38,48 @@ class Means:
     count: int
 
 
-def dtypes(run: Run) -> list[str]:
-    """Those that a run timed, the widest first."""
-    found = dict.fromkeys(layer.dtype for layer in run.of(Layer))
-    return sorted(found, key=DTYPES.index)
+@dataclass(frozen=True)
+class Subject:
+    """What has peers: our kernels (``ours``) or the formulas (``oracle``), in a dtype."""
+
+    role: Literal["ours", "oracle"]
+    dtype: str
+
+    def title(self, machine: Machine) -> str:
+        """As a heading. Kernels on a GPU go without saying."""
+        if self.role == "oracle":
+            return f"Formulas, {self.dtype}"
+        return self.dtype if machine.device == "gpu" else f"Kernels in the simulator, {self.dtype}"
+
+    @property
+    def slug(self) -> str:
+        """For anchors and files."""
+        return self.dtype if self.role == "ours" else f"formulas-{self.dtype}"
 
 
-def newest(runs: Iterable[Run], dtype: str) -> Run:
-    """The newest run that timed a dtype; of the same machine."""
-    return [run for run in runs if dtype in dtypes(run)][-1]
+def subjects(runs: Iterable[Run]) -> list[Subject]:
+    """Those that any of the runs timed: kernels first, and the widest dtype first."""
+    found = {(layer.role, layer.dtype) for run in runs for layer in run.of(Layer)}
+    return [Subject(role, dtype) for role in ROLES for dtype in DTYPES if (role, dtype) in found]
 
 
-def own(run: Run, dtype: str) -> list[Layer]:
-    """What is to be compared: our kernels, or, where there is none, the oracle's methods."""
-    layers = [layer for layer in run.of(Layer) if layer.dtype == dtype]
-    return [layer for layer in layers if layer.role == "ours"] or [layer for layer in layers if layer.role == "oracle"]
+def newest(runs: Iterable[Run], subject: Subject) -> Run | None:
+    """The newest run that timed a subject, if any; of the same machine."""
+    having = [run for run in runs if own(run, subject)]
+    return having[-1] if having else None
 
 
-def peers(run: Run, dtype: str) -> list[str]:
-    """The names of the peers in a dtype; first the one that our results name."""
-    found = dict.fromkeys(
-        layer.implementation for layer in run.of(Layer) if layer.dtype == dtype and layer.role == "peer"
-    )
-    named = common(layer.peer for layer in own(run, dtype))
+def own(run: Run, subject: Subject) -> list[Layer]:
+    """A subject's times."""
+    return [layer for layer in run.of(Layer) if (layer.role, layer.dtype) == (subject.role, subject.dtype)]
+
+
+def peers(run: Run, subject: Subject) -> list[str]:
+    """The names of the peers in its dtype; first the one that its results name."""
+    found = {
+        layer.implementation: None for layer in run.of(Layer) if (layer.role, layer.dtype) == ("peer", subject.dtype)
+    }
+    named = common(layer.peer for layer in own(run, subject))
     return sorted(found, key=lambda name: name != named)
 
 

@@ -71,10 +71,11 @@ def measured(goal: Goal, runs: Sequence[Run]) -> float | None:
     """What the newest run that timed the goal's dtype reaches, or None."""
     values: list[float] = []
     for dtype in goal.dtypes:
-        if not any(dtype in duels.dtypes(run) for run in runs):
+        subject = duels.Subject("ours", dtype)
+        run = duels.newest(runs, subject)
+        if run is None:
             continue
-        run = duels.newest(runs, dtype)
-        ours = [layer for layer in duels.fastest(duels.own(run, dtype)) if layer.operator in goal.operators]
+        ours = [layer for layer in duels.fastest(duels.own(run, subject)) if layer.operator in goal.operators]
         if goal.against is not None:
             values += [duel.ratio for duel in duels.duels(ours, run, goal.against)]
         elif run.machine.bandwidth and run.machine.peak and dtype in run.machine.peak:

@@ -60,19 +60,21 @@ def _plotted(name: str, tracks: Sequence[Track], runs: Sequence[Run]) -> list[Bl
 
 def _ratios(runs: Sequence[Run]) -> list[Track]:
     tracks = []
-    for dtype in dict.fromkeys(dtype for run in reversed(runs) for dtype in duels.dtypes(run)):
-        newest = duels.newest(runs, dtype)
-        for peer in duels.peers(newest, dtype)[:1]:
-            wanted = duels.by_operator(duels.duels(duels.fastest(duels.own(newest, dtype)), newest, peer))
-            for operator in OPERATORS:
-                cases = {duel.own.case for duel in wanted.get(operator, ())}
+    for subject in duels.subjects(runs):
+        newest = duels.newest(runs, subject)
+        assert newest is not None
+        for peer in duels.peers(newest, subject)[:1]:
+            title = f"{subject.title(newest.machine)}, ratio to {peer}"
+            wanted = duels.by_operator(duels.duels(duels.fastest(duels.own(newest, subject)), newest, peer))
+            for operator, some in wanted.items():
+                cases = {duel.own.case for duel in some}
                 values = {}
                 for place, run in enumerate(runs):
-                    found = duels.duels(duels.fastest(duels.own(run, dtype)), run, peer)
+                    found = duels.duels(duels.fastest(duels.own(run, subject)), run, peer)
                     same = [duel.ratio for duel in found if duel.own.case in cases]
-                    if cases and len(same) == len(cases):
+                    if len(same) == len(cases):
                         values[place] = statistics.geometric_mean(same)
-                tracks.append(Track(f"{dtype}, ratio to {peer}", operator, values))
+                tracks.append(Track(title, operator, values))
     return tracks
 
 
@@ -100,7 +102,7 @@ def _changes(tracks: Sequence[Track]) -> str:
 
 
 def _named(track: Track) -> str:
-    return f"{track.panel.split(',')[0]} {track.name}"
+    return f"{track.name}, {track.panel.partition(', ratio')[0]}"
 
 
 def _draw(sheet: Sheet, tracks: Sequence[Track], runs: Sequence[Run], shown: Sequence[int]) -> None:

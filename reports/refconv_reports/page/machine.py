@@ -11,7 +11,7 @@ from refconv_reports.page.goals import goals
 from refconv_reports.page.history import history
 from refconv_reports.page.ratios import ratio_cell, ratios
 from refconv_reports.page.roofline import roofline
-from refconv_reports.page.stored import Bug, Certificate, Law, Run, Simulator
+from refconv_reports.page.stored import Bug, Certificate, Law, Layer, Run, Simulator
 
 
 def machine(runs: Sequence[Run]) -> Section:
@@ -19,10 +19,11 @@ def machine(runs: Sequence[Run]) -> Section:
     newest = runs[-1]
     key = slug(f"on {newest.machine.key}")
     parts: list[Section] = []
-    for dtype in _dtypes(runs):
-        run = duels.newest(runs, dtype)
-        blocks = [Paragraph(source(run)), *roofline(run, dtype), *ratios(run, dtype)]
-        parts.append(Section(dtype, f"{key}-{dtype}", blocks))
+    for subject in duels.subjects(runs):
+        run = duels.newest(runs, subject)
+        assert run is not None
+        blocks = [Paragraph(source(run)), *roofline(run, subject), *ratios(run, subject)]
+        parts.append(Section(subject.title(run.machine), f"{key}-{subject.slug}", blocks))
     for kind, title, blocks_of in (
         (Simulator, "The simulator", speeds.simulator),
         (Law, "The laws", speeds.laws),
@@ -66,16 +67,18 @@ def glance(runs: Sequence[Run]) -> Table | None:
     """The machine's ratios to its first peer, one row a dtype, for the page's head."""
     rows: list[list[Cell]] = []
     named: list[str] = []
-    for dtype in _dtypes(runs):
-        run = duels.newest(runs, dtype)
-        for peer in duels.peers(run, dtype)[:1]:
-            found = duels.by_operator(duels.duels(duels.fastest(duels.own(run, dtype)), run, peer))
+    for subject in duels.subjects(runs):
+        run = duels.newest(runs, subject)
+        assert run is not None
+        for peer in duels.peers(run, subject)[:1]:
+            found = duels.by_operator(duels.duels(duels.fastest(duels.own(run, subject)), run, peer))
             if not found:
                 continue
             means = {operator: duels.means(some) for operator, some in found.items()}
             cells = [ratio_cell(got.mean if (got := means.get(operator)) else None) for operator in OPERATORS]
             layers = {duel.own.layer for some in found.values() for duel in some}
-            rows.append([Cell(dtype), *cells, Cell(str(len(layers)), number=True), Cell(Code(peer)), Cell(run.day)])
+            about = [Cell(str(len(layers)), number=True), Cell(Code(peer)), Cell(run.day)]
+            rows.append([Cell(subject.title(run.machine)), *cells, *about])
             named += [] if peer in named else [peer]
     if not rows:
         return None
@@ -83,5 +86,13 @@ def glance(runs: Sequence[Run]) -> Table | None:
     return Table(caption, ["precision", *OPERATORS, "layers", "peer", "measured"], rows)
 
 
-def _dtypes(runs: Sequence[Run]) -> list[str]:
-    return list(dict.fromkeys(dtype for run in reversed(runs) for dtype in duels.dtypes(run)))
+def inventory(runs: Sequence[Run]) -> Text:
+    """What is stored of a machine."""
+    whats = (
+        (len({layer.layer for run in runs for layer in run.of(Layer)}), "layer", "layers"),
+        (len({law.law for run in runs for law in run.of(Law)}), "law", "laws"),
+        (len({bug.bug for run in runs for bug in run.of(Bug)}), "planted bug", "planted bugs"),
+    )
+    stored = listed([count(many, *names) for many, *names in whats if many])
+    of = f" of {stored}" if stored else ""
+    return (f"{count(len(runs), 'run')}{of}, the newest from {runs[-1].day} at commit ", Code(runs[-1].version), ".")

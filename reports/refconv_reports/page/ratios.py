@@ -25,31 +25,35 @@ from refconv_reports.page.blocks import (
     slug,
 )
 from refconv_reports.page.drawing import COLOURS, MARKS, Sheet, figure, ticks
-from refconv_reports.page.duels import Duel
+from refconv_reports.page.duels import Duel, Subject
 from refconv_reports.page.roofline import fraction
 from refconv_reports.page.stored import Layer, Run
 
+FEW = 12  # rows that need not be folded
 
-def ratios(run: Run, dtype: str) -> list[Block]:
-    """What a run says of a dtype, beside its peers."""
-    ours = duels.own(run, dtype)
-    peers = duels.peers(run, dtype)
+
+def ratios(run: Run, subject: Subject) -> list[Block]:
+    """What a run says of a subject, beside its peers."""
+    dtype = subject.dtype
+    ours = duels.own(run, subject)
+    peers = duels.peers(run, subject)
     best = duels.fastest(ours)
-    parts: list[Block] = _reservations(run, dtype)
-    if best and peers and (found := duels.duels(best, run, peers[0])):
-        parts.append(_plot(run, dtype, found, peers[0]))
-    elif best:
-        parts.append(Paragraph(f"No peer was timed in {dtype}, so there is no ratio."))
-    if ours:
-        parts.append(_means(run, dtype, ours, peers))
-    if best:
-        parts.append(_by_layer(run, dtype, best, peers))
-    return parts
+    parts: list[Block] = _reservations(run, subject)
+    if not peers:
+        return [
+            *parts,
+            Paragraph(f"No peer was timed in {dtype}, so there is no ratio."),
+            _by_layer(run, dtype, ours, []),
+        ]
+    if found := duels.duels(best, run, peers[0]):
+        parts.append(_plot(run, subject, found, peers[0]))
+    return [*parts, _means(run, dtype, ours, peers), _by_layer(run, dtype, best, peers)]
 
 
-def _reservations(run: Run, dtype: str) -> list[Block]:
+def _reservations(run: Run, subject: Subject) -> list[Block]:
     """What a reader must know before comparing: layers made smaller, peers that are not exact."""
-    timed = [layer for layer in run.of(Layer) if layer.dtype == dtype]
+    roles = (subject.role, "peer")
+    timed = [layer for layer in run.of(Layer) if layer.dtype == subject.dtype and layer.role in roles]
     scaled = {layer.layer for layer in timed if layer.scaled}
     inexact = [layer for layer in timed if not layer.certified]
     told = []
@@ -65,21 +69,21 @@ def _reservations(run: Run, dtype: str) -> list[Block]:
     return [Paragraph(" ".join(told))] if told else []
 
 
-def _plot(run: Run, dtype: str, found: Sequence[Duel], peer: str) -> Block:
-    told = f"{_whose(found)} beside {peer}, {dtype}: " + "; ".join(
+def _plot(run: Run, subject: Subject, found: Sequence[Duel], peer: str) -> Block:
+    told = f"{_whose(found)} beside {peer}, {subject.dtype}: " + "; ".join(
         _sentence(operator, some) for operator, some in duels.by_operator(found).items()
     )
     caption: Text = (
-        f"How many times as fast as {peer} in {dtype}, layer by layer, slowest last. ",
+        f"How many times as fast as {peer} in {subject.dtype}, layer by layer, slowest last. ",
         "; ".join(_sentence(operator, some) for operator, some in duels.by_operator(found).items()),
         ".",
     )
-    name = slug(f"ratio {run.machine.key} {dtype}")
+    name = slug(f"ratio {run.machine.key} {subject.slug}")
     return figure(name, lambda sheet: _draw(sheet, found, peer), caption, told + ".")
 
 
 def _whose(found: Sequence[Duel]) -> str:
-    return "The fastest of our kernels" if found[0].own.role == "ours" else "The fastest of the oracle's methods"
+    return "The fastest of our kernels" if found[0].own.role == "ours" else "The fastest of the formulas"
 
 
 def _sentence(operator: str, some: Sequence[Duel]) -> str:
@@ -187,11 +191,11 @@ def ratio_cell(value: float | None) -> Cell:
     return Cell(ratio(value), number=True, tone="good" if value > 1 else "")
 
 
-def _by_layer(run: Run, dtype: str, best: Sequence[Layer], peers: Sequence[str]) -> Table:
+def _by_layer(run: Run, dtype: str, layers: Sequence[Layer], peers: Sequence[str]) -> Table:
     """One row a layer and operator."""
-    theirs = {peer: {duel.own.case: duel for duel in duels.duels(best, run, peer)} for peer in peers}
+    theirs = {peer: {duel.own.case: duel for duel in duels.duels(layers, run, peer)} for peer in peers}
     rows = []
-    for layer in best:
+    for layer in layers:
         row = [
             Cell(Code(layer.layer)),
             Cell(Code(layer.problem)),
@@ -203,9 +207,9 @@ def _by_layer(run: Run, dtype: str, best: Sequence[Layer], peers: Sequence[str])
         ]
         row += [ratio_cell(theirs[peer][layer.case].ratio if layer.case in theirs[peer] else None) for peer in peers]
         rows.append(row)
-    columns: list[Text] = ["layer", "problem", "operator", "fastest", "median", "TFLOP/s", "GB/s"]
+    which = "fastest" if peers else "implementation"
+    columns: list[Text] = ["layer", "problem", "operator", which, "median", "TFLOP/s", "GB/s"]
     columns += [("to ", Code(peer)) for peer in peers]
-    told = count(len(dict.fromkeys(layer.layer for layer in best)), "layer")
-    return Table(
-        f"{told} in {dtype}, each operator: the fastest, and its ratio to the peers", columns, rows, folded=True
-    )
+    told = f"{count(len(dict.fromkeys(layer.layer for layer in layers)), 'layer')} in {dtype}, each operator"
+    caption = f"{told}: the fastest, and its ratio to the peers" if peers else f"{told} and implementation"
+    return Table(caption, columns, rows, folded=len(rows) > FEW)

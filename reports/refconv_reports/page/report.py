@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from refconv_reports.page.blocks import Bullets, Code, Section, Table, Text, count
+from refconv_reports.page.blocks import Bullets, Code, Section, Table, Text, count, listed
 from refconv_reports.page.compiled import compiled
-from refconv_reports.page.machine import glance, machine
-from refconv_reports.page.stored import Stored
+from refconv_reports.page.machine import glance, inventory, machine, title_of
+from refconv_reports.page.stored import Bug, Law, Layer, Simulator, Stored
 from refconv_reports.page.verdicts import columns, coverage, verdicts
 
 ON_GPU = "refconv bench --device gpu"
 ON_CPU = "refconv bench --device cpu"
+SUITE = "python -m pytest reports --benchmark-json reports/results/MACHINE-DATE.json"
 CHECKS = "refconv check --json reports/checks/kernels.json"
 
 
@@ -35,7 +36,7 @@ def page(stored: Stored) -> Page:
 
 
 def _known(stored: Stored) -> list[tuple[str, Text]]:
-    known: list[tuple[str, Text]] = []
+    known: list[tuple[str, Text]] = [(title_of(runs[-1]), inventory(runs)) for runs in stored.machines]
     every = columns(stored)
     if every:
         ours = [run for check in stored.checks for run in check.runs]
@@ -61,19 +62,18 @@ def _known(stored: Stored) -> list[tuple[str, Text]]:
 
 
 def _missing(stored: Stored) -> list[tuple[str, Text]]:
-    devices = {run.machine.device for run in stored.runs}
     missing: list[tuple[str, Text]] = []
-    if "gpu" not in devices:
-        missing.append(
-            (
-                "No figures of a GPU",
-                ("Nothing here says how fast the kernels are. On a machine with one: ", Code(ON_GPU), "."),
-            )
-        )
-    if "cpu" not in devices:
-        missing.append(
-            ("No figures of a CPU", ("The simulator's speed, the laws', the planted bugs': ", Code(ON_CPU), "."))
-        )
+    timed = {run.machine.device for run in stored.runs if run.of(Layer)}
+    if "gpu" not in timed:
+        told: Text = ("Nothing here says how fast the kernels are. On a machine with one: ", Code(ON_GPU), ".")
+        missing.append(("No layers on a GPU", told))
+    if "cpu" not in timed:
+        missing.append(("No layers on a CPU", ("The formulas beside PyTorch and JAX: ", Code(ON_CPU), ".")))
+    kinds = ((Simulator, "the simulator"), (Law, "the laws"), (Bug, "planted bugs"))
+    unmeasured = [name for kind, name in kinds if not any(run.of(kind) for run in stored.runs)]
+    if unmeasured:
+        told = ("How long they take: ", Code(SUITE), ".")
+        missing.append((f"No speed of {listed(unmeasured)}", told))
     if not any(run.coverage for check in stored.checks for run in check.runs):
         missing.append(("No check of our kernels", ("Laws and geometry: ", Code(CHECKS), ".")))
     if not stored.findings:

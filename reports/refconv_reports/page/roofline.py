@@ -17,18 +17,20 @@ from refconv.problem import OPERATORS
 from refconv_reports.page import duels
 from refconv_reports.page.blocks import Block, Paragraph, count, listed, number, ratio, slug
 from refconv_reports.page.drawing import COLOURS, Sheet, figure, log_axis
+from refconv_reports.page.duels import Subject
 from refconv_reports.page.stored import Layer, Run
 
 
-def roofline(run: Run, dtype: str) -> list[Block]:
-    """The plot, or a sentence that says why there is none."""
-    ours = duels.fastest(duels.own(run, dtype))
+def roofline(run: Run, subject: Subject) -> list[Block]:
+    """The plot, or for a GPU a sentence that says why there is none."""
+    dtype = subject.dtype
+    ours = duels.fastest(duels.own(run, subject))
     peak, bandwidth = (run.machine.peak or {}).get(dtype), run.machine.bandwidth
-    if not ours:
-        return []
     if peak is None or bandwidth is None:
+        if run.machine.device != "gpu":
+            return []
         return [Paragraph(f"No roofline: the peak of {dtype} or the bandwidth of this machine is not stored.")]
-    peers = duels.peers(run, dtype)[:1]
+    peers = duels.peers(run, subject)[:1]
     theirs = [layer for layer in run.of(Layer) if layer.dtype == dtype and layer.implementation in peers]
     fractions = {
         operator: [fraction(layer, peak, bandwidth) for layer in ours if layer.operator == operator]
@@ -46,7 +48,7 @@ def roofline(run: Run, dtype: str) -> list[Block]:
         f" The roof: {number(peak / 1e12)} TFLOP/s and {number(bandwidth / 1e12)} TB/s. "
         "Of our kernels, the fastest for each layer.",
     )
-    name = slug(f"roofline {run.machine.key} {dtype}")
+    name = slug(f"roofline {run.machine.key} {subject.slug}")
     return [
         figure(
             name, lambda sheet: _draw(sheet, ours, theirs, peers, peak, bandwidth), caption, f"Roofline. {told}{note}"

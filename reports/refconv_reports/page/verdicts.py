@@ -53,7 +53,7 @@ def _worst(laws: Iterable[tuple[str, str]]) -> dict[str, str]:
 def verdicts(stored: Stored) -> Section | None:
     """Laws by implementations, if any are stored."""
     every = columns(stored)
-    if not every:
+    if not any(column.words for column in every):
         return None
     laws = dict.fromkeys(law for column in every for law in column.words)
     broken = [(column, sum(word == "broken" for word in column.words.values())) for column in every]
