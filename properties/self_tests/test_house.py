@@ -12,7 +12,8 @@ import pytest
 import refconv
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted(path for path in (ROOT / "refconv").rglob("*.py"))
+MODULES = sorted((ROOT / "refconv").rglob("*.py"))
+REPORTS = sorted((ROOT / "reports" / "refconv_reports").rglob("*.py"))
 
 
 def newly_imported(*modules):
@@ -73,7 +74,7 @@ def public(node, prefix=""):
                 yield from public(child, f"{prefix}{child.name}.")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*MODULES, *REPORTS], ids=lambda path: path.stem)
 def test_every_public_name_has_a_docstring(path):
     module = ast.parse(path.read_text(encoding="utf-8"))
     assert ast.get_docstring(module)
