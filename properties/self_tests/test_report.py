@@ -182,6 +182,13 @@ def test_a_number_has_three_figures(value, told):
 
 
 @pytest.mark.parametrize(
+    ("value", "told"), [(0.004, "0.004"), (0.0951, "0.0951"), (0.876, "0.88"), (9.994, "9.99"), (31.52, "31.5")]
+)
+def test_a_ratio_has_two_decimals_unless_it_is_small_or_large(value, told):
+    assert blocks.ratio(value) == told
+
+
+@pytest.mark.parametrize(
     ("seconds", "told"), [(2.5, "2.50 s"), (0.0562, "56.2 ms"), (3.4e-6, "3.40 µs"), (7.4e-9, "7.40 ns"), (0, "0 ns")]
 )
 def test_a_duration_has_its_unit(seconds, told):
