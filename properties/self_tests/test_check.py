@@ -229,14 +229,14 @@ def test_several_implementations_stand_side_by_side(check):
 
 def test_without_rich_the_same_is_told_without_a_table(refconv, tmp_path):
     (tmp_path / "rich.py").write_text("raise ModuleNotFoundError(\"No module named 'rich'\", name='rich')\n")
-    spec = str(Path(__file__).parent / "planted/dropped_remainder.py:Conv")
+    spec = str(Path(__file__).parent / "planted/swapped_padding.py:Conv")
     laws = ("--law", "index-sum", "--law", "bilinear", "--dtype", "float32")
-    command = ("check", "b1h2w1i1o1k1s2", "--impl", spec, *laws)
+    command = ("check", "b1h3w4i1o1k2p1.0.0.1", "--impl", spec, *laws)
     plain, usual = (refconv(*command, PYTHONPATH=path) for path in (str(tmp_path), None))
     assert plain.status == usual.status == 1
     *counterexample, run, hint, summary, seed = plain.out.splitlines()
     assert counterexample == usual.out.splitlines()[: len(counterexample)]
-    assert run.startswith("dropped_remainder.py:Conv on host, float32: broken (")
+    assert run.startswith("swapped_padding.py:Conv on host, float32: broken (")
     assert f"bilinear held {len(SEEDS)}" in run
     assert hint == "without rich there is no table: pip install rich"
     assert [summary, seed] == usual.out.splitlines()[-2:]
