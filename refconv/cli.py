@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.command(options)
     except ModuleNotFoundError as error:
-        if error.name not in ("hypothesis", "pytest"):
+        if error.name not in ("hypothesis", "pytest", "rich"):
             raise
         print(f"refconv: this needs {error.name}: pip install 'refconv[cpu]'", file=sys.stderr)
         return 2
