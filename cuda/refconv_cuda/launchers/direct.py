@@ -1,4 +1,4 @@
-"""Direct convolution: one thread an element of the result, the plain baseline that the other kernels are measured by."""
+"""Direct convolution, one thread an element of the result: the baseline that the other kernels are measured by."""
 
 from __future__ import annotations
 
