@@ -105,17 +105,23 @@ class Runner:
 
     def run(self) -> None:
         """Everything; the table fills as it goes."""
-        with ThreadPoolExecutor(PROCESSES) as pool:
-            list(pool.map(self._twins, TOOLS))
-            binary = sanitizer.find()
-            if self._device == "gpu" and binary is None:
-                self.comparison.notes.append("compute-sanitizer is not installed: the faulty kernels were not run")
-                return
-            if self._device == "gpu":
-                list(pool.map(lambda tool: self._twins_under(binary or "", tool), TOOLS))
-            # One of each tool in turn: what the time does not reach is then spread over them.
-            order = sorted(self._pairs, key=lambda pair: [p for p in self._pairs if p.tool == pair.tool].index(pair))
-            list(pool.map(lambda pair: self._faulty(binary or "", pair), order))
+        pool = ThreadPoolExecutor(PROCESSES)
+        try:
+            self._run(pool)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # of an interrupted one, nothing new begins
+
+    def _run(self, pool: ThreadPoolExecutor) -> None:
+        list(pool.map(self._twins, TOOLS))
+        binary = sanitizer.find()
+        if self._device == "gpu" and binary is None:
+            self.comparison.notes.append("compute-sanitizer is not installed: the faulty kernels were not run")
+            return
+        if self._device == "gpu":
+            list(pool.map(lambda tool: self._twins_under(binary or "", tool), TOOLS))
+        # One of each tool in turn: what the time does not reach is then spread over them.
+        order = sorted(self._pairs, key=lambda pair: self._names(pair.tool).index(_name(pair)))
+        list(pool.map(lambda pair: self._faulty(binary or "", pair), order))
         left = sum(row.sanitizer is None and not row.note for row in self.comparison.rows.values())
         if left:
             self.comparison.notes.append(f"{left} faulty kernels were not tried: the time was over")

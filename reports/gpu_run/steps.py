@@ -94,8 +94,8 @@ def check(machine: Machine, seconds: float) -> Outcome:
             held += sum(law["verdict"] == "held" for _, law in laws)
             if ran.status not in (RIGHT, WRONG) and not ran.late:
                 failed.append(f"{', '.join(names)}: {boxed.last_line(machine.log)}")
-            broken += [f"{law['law']} on {run['implementation']} {run['dtype']}"
-                       for run, law in laws if law["verdict"] == "broken"]  # fmt: skip
+            worst = [(run, law) for run, law in laws if law["verdict"] == "broken"]
+            broken += [f"{law['law']} on {run['implementation']} {run['dtype']}" for run, law in worst]
         if held:
             told.append(f"{held} held with {examples} examples")
         # The next pass takes several times as long; a part of it is worth having, a sliver is not.
@@ -115,14 +115,11 @@ def corpus(machine: Machine, seconds: float) -> Outcome:
     found = _json(machine.folder / "corpus.json")
     if not found:
         return Outcome(COULD_NOT, boxed.last_line(machine.log), ran.late)
-    reported = [pair for pair in found["pairs"] if pair["sanitizer"] is not None]
+    tried = [pair for pair in found["pairs"] if pair["sanitizer"] is not None]
     right = sum(pair["twin"] == "right" for pair in found["pairs"])
-    told = [
-        f"{right} twins right",
-        f"{sum(bool(pair['sanitizer']) for pair in reported)} of {len(reported)} faults found",
-    ]
-    return Outcome(min(ran.status, COULD_NOT) if ran.status >= 0 else COULD_NOT,
-                   "; ".join(found["wrong"][:1] or [*told, *found["notes"][:1]]), ran.late)  # fmt: skip
+    told = [f"{right} twins right", f"{sum(bool(pair['sanitizer']) for pair in tried)} of {len(tried)} faults found"]
+    status = ran.status if ran.status in (RIGHT, WRONG) else COULD_NOT
+    return Outcome(status, "; ".join(found["wrong"][:1] or [*told, *found["notes"][:1]]), ran.late)
 
 
 def certify(machine: Machine, seconds: float) -> Outcome:
@@ -134,7 +131,8 @@ def certify(machine: Machine, seconds: float) -> Outcome:
     table = str(checkout.ROOT / "reports/layers.csv")
     options = ["--device", machine.device, "--memory", MEMORY[machine.device], "--time-limit", "60", "--seed", "1"]
     told: list[str] = []
-    status, late = RIGHT, False
+    failed: list[str] = []
+    late = False
     for name in sorted(checkout.kernels(), key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)):
         if late or (told and until - time.monotonic() < OVERHEAD):
             break
@@ -144,20 +142,16 @@ def certify(machine: Machine, seconds: float) -> Outcome:
         ran = machine.python(until - time.monotonic(), *commands)
         late = any(each.late for each in ran)
         rows = [row for file in files.values() for row in _json(file).get("layers", [])]
-        if broken := [row for row in rows if row["verdict"] == "broken"]:
-            return Outcome(
-                WRONG, f"{name}: {broken[0]['operator']} of {broken[0]['layer']}: {broken[0]['reason']}", late
-            )
-        if any(each.status == WRONG for each in ran):
-            return Outcome(WRONG, f"{name}: {boxed.last_line(machine.log)}", late)
+        broken = [f"{row['operator']} of {row['layer']}: {row['reason']}" for row in rows if row["verdict"] == "broken"]
+        if broken or any(each.status == WRONG for each in ran):
+            return Outcome(WRONG, f"{name}: {broken[0] if broken else boxed.last_line(machine.log)}", late)
         held = [row["layer"] for row in rows if row["verdict"] == "held"]
-        status = status if held else COULD_NOT
-        told.append(
-            f"{name}: {len(held)} held on {len(set(held))} layers"
-            if held
-            else f"{name}: {boxed.last_line(machine.log)}"
-        )
-    return Outcome(status, "; ".join(told), late)
+        if held:
+            told.append(f"{name}: {len(held)} held on {len(set(held))} layers")
+        elif not late:
+            failed.append(f"{name}: {boxed.last_line(machine.log)}")
+    status = COULD_NOT if failed or not told else RIGHT
+    return Outcome(status, "; ".join([*failed, *told]) or boxed.last_line(machine.log), late)
 
 
 def bench(machine: Machine, seconds: float) -> Outcome:
