@@ -28,7 +28,7 @@ from refconv_properties.channel import Listener, Status
 from refconv_properties.database import NOWHERE
 from refconv_properties.laws import catalogue
 from refconv_properties.report import Result, Run, as_json, by_run, rendered, verdict
-from refconv_properties.search import PROFILES, Counterexample, Outcome, reproduction
+from refconv_properties.search import PROFILES, SEEDS, Counterexample, Outcome, reproduction
 
 GRACE = 2.0  # seconds beyond the time limit in which a process may still end the call by itself
 STARTUP = 120.0  # seconds for a process to import the implementations
@@ -50,20 +50,26 @@ class Request:
     laws: Sequence[str] = ()
     profile: str = "quick"
     examples: int | None = None
-    seed: int = 0
+    seed: int | None = 0  # None, with problems: `search.SEEDS`
     time_limit: float = 10.0
     jobs: int = 1
     replay: Path | None = None
     database: str = NOWHERE
 
     @property
+    def seeds(self) -> Sequence[int]:
+        """What is drawn from: one seed, or, for problems without one, those that reach every operator."""
+        return SEEDS if self.seed is None else (self.seed,)
+
+    @property
     def examples_each(self) -> int:
         """How many examples each law is to be tried on."""
-        return len(self.problems) or self.examples or PROFILES[self.profile]
+        return len(self.problems) * len(self.seeds) or self.examples or PROFILES[self.profile]
 
     def pytest_arguments(self) -> list[str]:
         """The same, as the plugin's options."""
-        arguments = [f"--conv-device={self.device}", f"--conv-profile={self.profile}", f"--conv-seed={self.seed}"]
+        arguments = [f"--conv-device={self.device}", f"--conv-profile={self.profile}"]
+        arguments += [f"--conv-seed={self.seed}"] if self.seed is not None else []
         arguments += [f"--conv-impl={spec}" for spec in self.implementations]
         arguments += [f"--conv-dtype={dtype}" for dtype in self.dtypes]
         arguments += [f"--conv-law={law}" for law in self.laws]
@@ -236,7 +242,7 @@ def check(request: Request, *, json_file: Path | None = None, coverage: bool = F
         colour = out.is_terminal and not out.no_color
         text = rendered(results, width=width, colour=colour, coverage=coverage, encoding=out.encoding)
         try:
-            out.file.write(f"{text}seed {request.seed}\n")
+            out.file.write(f"{text}{_seeds(request.seeds)}\n")
             out.file.flush()
         except OSError as error:
             # Nobody reads on (head, less), or the disk is full. Python must not try again when it ends.
@@ -256,6 +262,10 @@ def check(request: Request, *, json_file: Path | None = None, coverage: bool = F
     if "broken" in verdicts:
         return 1
     return 0 if "held" in verdicts else 2
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def _die_with_parent() -> None:

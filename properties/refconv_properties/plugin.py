@@ -275,8 +275,10 @@ def _plan(config: pytest.Config, law: Law, conv: Subject) -> Plan:
 
 def _examples(config: pytest.Config, law: Law, conv: Subject) -> list[Example]:
     """The only ones to try: the problems that were asked for, or the earlier counterexamples."""
-    seed = config.stash[_seed] if config.getoption("--conv-seed") is not None else 0
-    asked: list[Example] = [(problem, seed) for problem in _problems(config)]
+    from refconv_properties.search import SEEDS
+
+    seeds = SEEDS if config.getoption("--conv-seed") is None else (config.stash[_seed],)
+    asked: list[Example] = [(problem, seed) for problem in _problems(config) for seed in seeds]
     any_implementation = bool(config.getoption("--conv-impl"))
     return asked + [
         entry.example

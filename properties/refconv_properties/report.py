@@ -77,8 +77,8 @@ def by_run(results: Iterable[Result]) -> dict[Run, list[Outcome]]:
     return runs
 
 
-def as_json(results: Iterable[Result], *, seed: int) -> dict[str, Any]:
-    """The report that ``--json`` writes. Seconds are rounded to milliseconds."""
+def as_json(results: Iterable[Result], *, seed: int | None) -> dict[str, Any]:
+    """The report that ``--json`` writes. seed: None where each example has its own. Seconds are to the millisecond."""
     runs = [
         {
             "implementation": run.implementation,

@@ -7,6 +7,7 @@ import pytest
 import refconv as package
 from refconv.problem import Problem
 from refconv_properties.plugin import OURS
+from refconv_properties.search import SEEDS
 
 SMALL = ("--dtype", "float32", "--examples", "40", "--seed", "3")
 
@@ -185,11 +186,27 @@ def test_given_problems_are_the_only_ones(check):
     laws = ("--law", "index-sum", "--law", "crop", "--dtype", "float32")
     ran = check("dropped_remainder.py:Conv", "b1h5w7i3o4k3s2p1", "b2h2w2i1o1k1", *laws)
     assert ran.status == 0
-    assert ran.laws["index-sum"]["examples"] == 2
+    assert ran.laws["index-sum"]["examples"] == 2 * len(SEEDS)
     assert ran.verdicts["crop"] == "skipped"  # no remainder in either
     ran = check("dropped_remainder.py:Conv", "b1h5w7i3o4k3s2p1", "b1h1w1i1o1k1s2x1p0.1.0.0", *laws)
     assert ran.status == 1
     assert ran.counterexample("index-sum")["problem"] == "b1h1w1i1o1k1s2x1p0.1.0.0"
+
+
+@pytest.mark.parametrize(("wrong", "result"), [("forward", "Y"), ("grad_input", "dX"), ("grad_weight", "dW")])
+def test_a_given_problem_is_tried_with_each_operator(refconv, tmp_path, wrong, result):
+    file = tmp_path / "biased.py"
+    file.write_text(
+        "from refconv import windows\n"
+        "class Conv:\n"
+        "    forward = staticmethod(windows.forward)\n"
+        "    grad_input = staticmethod(windows.grad_input)\n"
+        "    grad_weight = staticmethod(windows.grad_weight)\n"
+        f"    def {wrong}(self, *operands): return windows.{wrong}(*operands) + 1\n"
+    )
+    ran = refconv("check", "b2h3w4i2o2k2", "--impl", f"{file}:Conv", "--law", "bilinear")  # judges one operator each
+    assert ran.status == 1
+    assert f"{result}(2A+B,C)[0,0,0,0] = " in ran.out
 
 
 def test_without_an_implementation_it_checks_our_kernels(refconv):

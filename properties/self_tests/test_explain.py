@@ -11,7 +11,7 @@ from refconv import exact, index_sum, windows
 from refconv.explain import diagnose
 from refconv.explain.diagnosis import OPERANDS, variations
 from refconv.explain.form import Form
-from refconv.explain.hypotheses import TABLE, Case
+from refconv.explain.mistakes import TABLE, Case
 from refconv.explain.picture import drawn
 from refconv.explain.terms import Prober, formula
 from refconv.problem import OPERATORS, Problem

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 
 from refconv import exact, windows
 from refconv.problem import Problem
-from refconv_cuda import convolution, cupy_wheels, device, gpu, simulator
+from refconv_cuda import cupy_wheels, device, gpu, simulator
+from refconv_cuda.launchers.im2col import Im2col
+from refconv_cuda.launchers.implicit_gemm import SMALL, ImplicitGemm
 from refconv_cuda.simulator import Schedule, scheduled
 from refconv_properties import strategies
 
@@ -170,9 +172,7 @@ def test_an_edited_header_changes_the_options(monkeypatch, tmp_path):
     assert gpu.raw_module_arguments("a.cu", "k")["options"] != before
 
 
-@pytest.mark.parametrize(
-    "make", [convolution.Im2col, lambda d: convolution.ImplicitGemm(tile=convolution.SMALL, device_=d)]
-)
+@pytest.mark.parametrize("make", [Im2col, lambda d: ImplicitGemm(tile=SMALL, device_=d)])
 def test_numpy_in_numpy_out(on_gpu, make):
     conv = make(on_gpu)
 
@@ -194,7 +194,7 @@ def test_numpy_in_numpy_out(on_gpu, make):
 def test_cupy_in_cupy_out(on_gpu):
     problem = Problem.parse("b1h3w3i1o1k2")
     o = exact.operands(problem, 0, np.float32)
-    y = convolution.ImplicitGemm(device_=on_gpu).forward(o.x.view(CupyArray), o.w.view(CupyArray), problem)
+    y = ImplicitGemm(device_=on_gpu).forward(o.x.view(CupyArray), o.w.view(CupyArray), problem)
     assert type(y) is CupyArray
     assert np.array_equal(y, windows.forward(o.x, o.w, problem))
 
@@ -213,4 +213,4 @@ def test_a_cupy_array_on_the_simulator_is_refused():
         shape, dtype = (1, 1, 1, 1), np.dtype(np.float32)
 
     with pytest.raises(TypeError, match=r"x is a .*Array, but the simulator device takes NumPy arrays"):
-        convolution.Im2col(device.find("simulator")).forward(Array(), np.zeros((1, 1, 1, 1), np.float32), problem)
+        Im2col(device.find("simulator")).forward(Array(), np.zeros((1, 1, 1, 1), np.float32), problem)

@@ -15,8 +15,8 @@ from hypothesis.database import InMemoryExampleDatabase
 from refconv import index_sum, lowering, transposed, windows
 from refconv.implementation import Implementation
 from refconv.problem import OPERATORS, Problem
-from refconv_cuda.convolution import SMALL, ImplicitGemm
 from refconv_cuda.device import DeviceMissing, find
+from refconv_cuda.launchers.implicit_gemm import SMALL, ImplicitGemm
 from refconv_cuda.simulator import schedule
 from refconv_properties import search
 from refconv_properties.broken import LawBroken, TimeLimitExceeded

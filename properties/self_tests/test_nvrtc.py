@@ -5,18 +5,20 @@ environments of the CUDA lines run.
 """
 
 import importlib
+import itertools
 import subprocess
 import sys
 import types
 from importlib import metadata
 
+import ml_dtypes  # noqa: F401 (adds bfloat16 to NumPy)
 import numpy as np
 import pytest
 
 from refconv import exact
 from refconv.problem import Problem
 from refconv_cuda import convolution, device, instances, nvrtc
-from refconv_cuda.convolution import LARGE, SMALL, Im2col, ImplicitGemm
+from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.nvrtc import Diagnostic, Occupancy, Resources, library, log
 from refconv_cuda.nvrtc.occupancy import LIMITS, capability, occupancy
 
@@ -241,19 +243,23 @@ class Recorder:
         return np.zeros((a.shape[0], a.shape[1], b.shape[2]), a.dtype)
 
     def kernel(self, file, name):
-        return lambda grid, block, args: self.launched.add(instances.Instance(file, name, block[0]))
+        return lambda grid, block, args: self.launched.add(Instance(file, name, block[0]))
+
+
+# Between them they reach every kernel of every launcher.
+PROBLEMS = [Problem.parse(text) for text in ("b2h9w9i1o1k1",)]
 
 
 def test_the_instances_are_those_that_the_launchers_ask_for():
     recorder = Recorder()
-    problem = Problem.parse("b2h9w9i1o1k1")  # pixels enough for two splits
-    launchers = [Im2col(recorder), *(ImplicitGemm(tile=tile, splits=2, device_=recorder) for tile in (SMALL, LARGE))]
-    for dtype in map(np.dtype, convolution.C_NAMES):
-        o = exact.operands(problem, 0, dtype)
-        for conv in launchers:
-            conv.forward(o.x, o.w, problem)
-            conv.grad_input(o.gy, o.w, problem)
-            conv.grad_weight(o.gy, o.x, problem)
+    for registered in convolution.KERNELS:
+        conv = registered.at(recorder)
+        for launcher in (conv, *getattr(conv, "variants", {}).values()):
+            for dtype, problem in itertools.product(launcher.dtypes, PROBLEMS):
+                o = exact.operands(problem, 0, dtype)
+                launcher.forward(o.x, o.w, problem)
+                launcher.grad_input(o.gy, o.w, problem)
+                launcher.grad_weight(o.gy, o.x, problem)
     assert recorder.launched == set(instances.INSTANCES)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from refconv import exact
 from refconv.explain import shapes
-from refconv.explain.hypotheses import TABLE, Case, Hypothesis
+from refconv.explain.mistakes import TABLE, Case, Hypothesis
 from refconv.explain.terms import Call, Index, Prober, Reading, Term
 from refconv.operands import Array
 from refconv.problem import Operator, Problem

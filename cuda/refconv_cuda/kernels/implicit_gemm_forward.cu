@@ -10,6 +10,8 @@
 template <typename Real, int kM, int kN, int kK, int kRowsEach, int kColumnsEach>
 __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
     implicit_gemm_forward(const Real* __restrict__ x, const Real* __restrict__ w, Real* __restrict__ y, Problem p) {
+    using P = Precision<Real>;
+    using Sum = typename P::Sum;
     using T = Tile<Real, kM, kN, kK, kRowsEach, kColumnsEach>;
     __shared__ typename T::SliceA a;
     __shared__ typename T::SliceB b;
@@ -40,7 +42,7 @@ __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
 #pragma unroll
         for (int s = 0; s < T::kStagedA; ++s) {
             long long pixel = row_exists[s] && k < terms ? input_pixel(p, output[s], tap) : -1;
-            Real value = pixel < 0 ? Real(0) : x_group[pixel * p.c_in + tap.channel];
+            Sum value = pixel < 0 ? Sum(0) : P::load(x_group[pixel * p.c_in + tap.channel]);
             a[staged_k][threadIdx.x / kK + s * (T::kThreads / kK)] = value;
         }
 #pragma unroll
@@ -48,7 +50,7 @@ __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
             int slice_k = threadIdx.x / kN + s * (T::kThreads / kN), column = threadIdx.x % kN;
             bool exists = first_k + slice_k < terms && first_column + column < columns;
             long long row = static_cast<long long>(first_k + slice_k) * p.c_out;
-            b[slice_k][column] = exists ? w_group[row + first_column + column] : Real(0);
+            b[slice_k][column] = exists ? P::load(w_group[row + first_column + column]) : Sum(0);
         }
         __syncthreads();
         tile.add(a, b);
@@ -59,7 +61,8 @@ __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
         for (int c = 0; c < kColumnsEach; ++c) {
             long long row = first_row + T::row(r);
             int column = first_column + T::column(c);
-            if (row < rows && column < columns) y[row * p.c_out + task.group * columns + column] = tile.sum[r][c];
+            if (row >= rows || column >= columns) continue;
+            y[row * p.c_out + task.group * columns + column] = P::store(tile.sum[r][c]);
         }
     }
 }

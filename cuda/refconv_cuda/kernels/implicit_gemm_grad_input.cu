@@ -15,6 +15,8 @@ template <typename Real, int kM, int kN, int kK, int kRowsEach, int kColumnsEach
 __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
     implicit_gemm_grad_input(const Real* __restrict__ gy, const Real* __restrict__ w, Real* __restrict__ gx,
                              Problem p) {
+    using P = Precision<Real>;
+    using Sum = typename P::Sum;
     using T = Tile<Real, kM, kN, kK, kRowsEach, kColumnsEach>;
     __shared__ typename T::SliceA a;
     __shared__ typename T::SliceB b;
@@ -45,7 +47,7 @@ __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
 #pragma unroll
         for (int s = 0; s < T::kStagedA; ++s) {
             long long pixel = row_exists[s] && k < terms ? output_pixel(p, input[s], tap) : -1;
-            Real value = pixel < 0 ? Real(0) : gy_group[pixel * p.c_out + tap.channel];
+            Sum value = pixel < 0 ? Sum(0) : P::load(gy_group[pixel * p.c_out + tap.channel]);
             a[staged_k][threadIdx.x / kK + s * (T::kThreads / kK)] = value;
         }
 #pragma unroll
@@ -53,7 +55,7 @@ __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
             int column = threadIdx.x / kK + s * (T::kThreads / kK);
             bool exists = k < terms && first_column + column < columns;
             long long row = static_cast<long long>(tap.m * p.kernel_width + tap.n) * columns + first_column + column;
-            b[staged_k][column] = exists ? w_group[row * p.c_out + tap.channel] : Real(0);
+            b[staged_k][column] = exists ? P::load(w_group[row * p.c_out + tap.channel]) : Sum(0);
         }
         __syncthreads();
         tile.add(a, b);
@@ -64,7 +66,8 @@ __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
         for (int c = 0; c < kColumnsEach; ++c) {
             long long row = first_row + T::row(r);
             int column = first_column + T::column(c);
-            if (row < rows && column < columns) gx[row * p.c_in + task.group * columns + column] = tile.sum[r][c];
+            if (row >= rows || column >= columns) continue;
+            gx[row * p.c_in + task.group * columns + column] = P::store(tile.sum[r][c]);
         }
     }
 }

@@ -10,11 +10,13 @@
 #include "problem.cuh"
 #include "tile.cuh"
 
-// partial: [splits, a_h, a_w, c_in/g, c_out]; terms_each: how many terms a split adds, a multiple of kK.
+// partial: [splits, a_h, a_w, c_in/g, c_out], in the type of the sums; terms_each: how many terms a split adds, a multiple of kK.
 template <typename Real, int kM, int kN, int kK, int kRowsEach, int kColumnsEach>
 __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
-    implicit_gemm_grad_weight(const Real* __restrict__ gy, const Real* __restrict__ x, Real* __restrict__ partial,
-                              Problem p, long long terms_each) {
+    implicit_gemm_grad_weight(const Real* __restrict__ gy, const Real* __restrict__ x,
+                              typename Precision<Real>::Sum* __restrict__ partial, Problem p, long long terms_each) {
+    using P = Precision<Real>;
+    using Sum = typename P::Sum;
     using T = Tile<Real, kM, kN, kK, kRowsEach, kColumnsEach>;
     __shared__ typename T::SliceA a;
     __shared__ typename T::SliceB b;
@@ -40,20 +42,21 @@ __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
             bool exists = row_exists && first_k + slice_k < end_term;
             Pixel output = pixel_of(exists ? first_k + slice_k : 0, p.out_height, p.out_width);
             long long pixel = exists ? input_pixel(p, output, tap) : -1;
-            a[slice_k][staged_row] = pixel < 0 ? Real(0) : x_group[pixel * p.c_in + tap.channel];
+            a[slice_k][staged_row] = pixel < 0 ? Sum(0) : P::load(x_group[pixel * p.c_in + tap.channel]);
         }
 #pragma unroll
         for (int s = 0; s < T::kStagedB; ++s) {
             int slice_k = threadIdx.x / kN + s * (T::kThreads / kN), column = threadIdx.x % kN;
             bool exists = first_k + slice_k < end_term && first_column + column < columns;
-            b[slice_k][column] = exists ? gy_group[(first_k + slice_k) * p.c_out + first_column + column] : Real(0);
+            long long row = (first_k + slice_k) * p.c_out;
+            b[slice_k][column] = exists ? P::load(gy_group[row + first_column + column]) : Sum(0);
         }
         __syncthreads();
         tile.add(a, b);
         __syncthreads();
     }
 
-    Real* result = partial + static_cast<long long>(task.split) * rows * p.c_out;
+    Sum* result = partial + static_cast<long long>(task.split) * rows * p.c_out;
     for (int r = 0; r < kRowsEach; ++r) {
         for (int c = 0; c < kColumnsEach; ++c) {
             int row = first_row + T::row(r), column = first_column + T::column(c);
@@ -63,13 +66,14 @@ __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
     }
 }
 
-// gw[e] = sum over the splits of partial[split, e], first to last.
+// gw[e] = sum over the splits of partial[split, e], first to last, rounded once.
 template <typename Real>
-__global__ void sum_splits(const Real* __restrict__ partial, Real* __restrict__ gw, long long size, int splits) {
+__global__ void sum_splits(const typename Precision<Real>::Sum* __restrict__ partial, Real* __restrict__ gw,
+                           long long size, int splits) {
     long long step = static_cast<long long>(gridDim.x) * blockDim.x;
     for (long long e = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; e < size; e += step) {
-        Real sum = 0;
+        typename Precision<Real>::Sum sum = 0;
         for (int split = 0; split < splits; ++split) sum += partial[split * size + e];
-        gw[e] = sum;
+        gw[e] = Precision<Real>::store(sum);
     }
 }

@@ -9,6 +9,8 @@
 // read neighbouring elements of B (no bank conflicts) and write neighbouring elements of C (coalesced).
 #pragma once
 
+#include "precision.cuh"
+
 template <typename Real, int kM, int kN, int kK, int kRowsEach, int kColumnsEach>
 struct Tile {
     static constexpr int kThreadRows = kM / kRowsEach;
@@ -22,11 +24,13 @@ struct Tile {
     static constexpr int kStagedA = kM * kK / kThreads;
     static constexpr int kStagedB = kN * kK / kThreads;
 
+    // Slices hold what sums are kept in: an operand is widened once, when it is staged.
+    using Sum = typename Precision<Real>::Sum;
     // One column more than needed: threads that stage one row of A in turn would otherwise hit one bank.
-    using SliceA = Real[kK][kM + 1];
-    using SliceB = Real[kK][kN + 1];
+    using SliceA = Sum[kK][kM + 1];
+    using SliceB = Sum[kK][kN + 1];
 
-    Real sum[kRowsEach][kColumnsEach];
+    Sum sum[kRowsEach][kColumnsEach];
 
     __device__ Tile() {
         for (int r = 0; r < kRowsEach; ++r) {
@@ -42,7 +46,7 @@ struct Tile {
     __device__ void add(const SliceA& a, const SliceB& b) {
 #pragma unroll
         for (int k = 0; k < kK; ++k) {
-            Real left[kRowsEach], right[kColumnsEach];
+            Sum left[kRowsEach], right[kColumnsEach];
 #pragma unroll
             for (int r = 0; r < kRowsEach; ++r) left[r] = a[k][row(r)];
 #pragma unroll

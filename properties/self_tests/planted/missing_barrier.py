@@ -3,8 +3,8 @@
 import numpy as np
 
 from refconv_cuda import geometry
-from refconv_cuda.convolution import SMALL
 from refconv_cuda.device import KERNELS
+from refconv_cuda.launchers.implicit_gemm import SMALL
 from refconv_cuda.simulator import RawModule
 
 SOURCE = (KERNELS / "implicit_gemm_forward.cu").read_text()

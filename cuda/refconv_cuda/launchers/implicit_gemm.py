@@ -1,0 +1,166 @@
+"""Implicit GEMM in shared-memory tiles: im2col's matrix product without its matrix."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from refconv.problem import OPERATORS, Operator, Problem
+from refconv_cuda import geometry
+from refconv_cuda.device import Array, Device
+from refconv_cuda.launchers.instance import Instance
+from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, FILLING_BLOCKS, MOST_BLOCKS, SUMS, OnDevice
+from refconv_cuda.launchers.work import Work, least_elements, product_shape, tiled_product
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The tile of C that a block computes (m, n), its slices of the sum (k), and a thread's patch (rows, columns)."""
+
+    m: int
+    n: int
+    k: int
+    rows: int
+    columns: int
+
+    @property
+    def threads(self) -> int:
+        return (self.m // self.rows) * (self.n // self.columns)
+
+    def arguments(self) -> str:
+        """The template arguments, as in ``kernels/tile.cuh``."""
+        return f"{self.m}, {self.n}, {self.k}, {self.rows}, {self.columns}"
+
+    def __str__(self) -> str:
+        return f"{self.m}x{self.n}x{self.k}"
+
+
+SMALL = Tile(m=16, n=16, k=8, rows=2, columns=2)
+LARGE = Tile(m=64, n=64, k=16, rows=4, columns=4)
+
+
+class ImplicitGemm(OnDevice):
+    """Implicit GEMM in shared-memory tiles: im2col's matrix product without its matrix.
+
+    tile: one of `SMALL`, `LARGE`, or any that ``kernels/tile.cuh`` accepts. splits: into how many parts grad_weight
+    divides its sum; None chooses by the problem, and tests force it.
+    """
+
+    def __init__(
+        self,
+        name: str = "implicit-gemm",
+        *,
+        tile: Tile = LARGE,
+        splits: int | None = None,
+        device_: Device | None = None,
+    ) -> None:
+        super().__init__(device_)
+        if splits is not None and splits < 1:
+            raise ValueError(f"splits = {splits} must be at least 1")
+        self.name = name
+        self.tile = tile
+        self.splits = splits
+
+    def instances(self) -> Iterable[Instance]:
+        """Each operator with its tile, and the sum over splits."""
+        for real in (C_NAMES[dtype] for dtype in self.dtypes):
+            for operator in OPERATORS:
+                yield Instance(f"implicit_gemm_{operator}.cu", self._kernel(operator, real), self.tile.threads)
+            yield Instance("implicit_gemm_grad_weight.cu", f"sum_splits<{real}>", ELEMENTWISE_THREADS)
+
+    @property
+    def variants(self) -> dict[str, ImplicitGemm]:
+        """The same operators with the other tile, and with the sum of grad_weight split, by name."""
+        other = SMALL if self.tile == LARGE else LARGE
+        made = {f"{splits} splits": (self.tile, splits) for splits in (2, 7)} | {f"tile {other}": (other, None)}
+        return {
+            name: ImplicitGemm(self.name, tile=tile, splits=splits, device_=self._chosen)
+            for name, (tile, splits) in made.items()
+        }
+
+    def work(self, operator: Operator, problem: Problem) -> Work:
+        """The product in tiles; a tile of fewer registers reuses less of what it stages."""
+        tile = self.tile
+        rows, columns, terms = product_shape(operator, problem)
+        splits, _ = (
+            self._split(self._blocks(rows, columns, problem.groups), terms) if operator == "grad_weight" else (1, 0)
+        )
+        multiply_adds, blocks = tiled_product(operator, problem, m=tile.m, n=tile.n, k=tile.k, splits=splits)
+        partial = 2 * splits * math.prod(problem.w_shape) if splits > 1 else 0
+        return Work(
+            multiply_adds,
+            least_elements(problem) + partial,
+            blocks,
+            pace=0.6 if tile.rows * tile.columns >= 16 else 0.25,
+            launches=1 + (splits > 1),
+            note=f"tile {tile}" + (f", {splits} splits" if splits > 1 else ""),
+        )
+
+    def forward(self, x: Array, w: Array, problem: Problem) -> Array:
+        """Y, shape ``problem.y_shape``."""
+        x_, w_, real = self._operands(problem, ("x", x, problem.x_shape), ("w", w, problem.w_shape))
+        y = self.device.empty(problem.y_shape, x_.dtype)
+        rows = problem.batch * problem.out_height * problem.out_width
+        self._multiply("forward", real, problem, rows, problem.c_out_per_group, 1, (x_, w_, y))
+        return self._result(y, x)
+
+    def grad_input(self, gy: Array, w: Array, problem: Problem) -> Array:
+        """dX, shape ``problem.x_shape``."""
+        g_, w_, real = self._operands(problem, ("gy", gy, problem.y_shape), ("w", w, problem.w_shape))
+        gx = self.device.empty(problem.x_shape, g_.dtype)
+        rows = problem.batch * problem.height * problem.width
+        self._multiply("grad_input", real, problem, rows, problem.c_in_per_group, 1, (g_, w_, gx))
+        return self._result(gx, gy)
+
+    def grad_weight(self, gy: Array, x: Array, problem: Problem) -> Array:
+        """dW, shape ``problem.w_shape``; the sum over pixels in `splits` parts, added in a fixed order."""
+        g_, x_, real = self._operands(problem, ("gy", gy, problem.y_shape), ("x", x, problem.x_shape))
+        rows, columns, terms = problem.terms("forward"), problem.c_out_per_group, problem.terms("grad_weight")
+        splits, terms_each = self._split(self._blocks(rows, columns, problem.groups), terms)
+        sums = SUMS[g_.dtype.name]
+        partial = self.device.empty((splits, *problem.w_shape), sums)
+        self._multiply("grad_weight", real, problem, rows, columns, splits, (g_, x_, partial), (np.int64(terms_each),))
+        if splits == 1 and sums == g_.dtype.name:
+            return self._result(partial[0], gy)
+        gw = self.device.empty(problem.w_shape, g_.dtype)
+        self._elementwise(
+            *("implicit_gemm_grad_weight.cu", f"sum_splits<{real}>", gw.size),
+            *(partial, gw, np.int64(gw.size), np.int32(splits)),
+        )
+        return self._result(gw, gy)
+
+    def _multiply(
+        self,
+        operator: Operator,
+        real: str,
+        problem: Problem,
+        rows: int,
+        columns: int,
+        splits: int,
+        arrays: tuple[Array, Array, Array],
+        more: tuple[object, ...] = (),
+    ) -> None:
+        """Launches one kernel: a block for each tile, group and split."""
+        blocks = self._blocks(rows, columns, problem.groups) * splits
+        if blocks > MOST_BLOCKS:
+            raise ValueError(f"problem {problem} needs {blocks} blocks of {self.tile}, but a grid has {MOST_BLOCKS}")
+        if blocks == 0:
+            return
+        kernel = self.device.kernel(f"implicit_gemm_{operator}.cu", self._kernel(operator, real))
+        kernel((blocks,), (self.tile.threads,), (*arrays, geometry.struct(problem), *more))
+
+    def _kernel(self, operator: Operator, real: str) -> str:
+        return f"implicit_gemm_{operator}<{real}, {self.tile.arguments()}>"
+
+    def _blocks(self, rows: int, columns: int, groups: int) -> int:
+        return -(-rows // self.tile.m) * -(-columns // self.tile.n) * groups
+
+    def _split(self, tiles: int, terms: int) -> tuple[int, int]:
+        """How many splits, and how many terms each adds: whole slices, none empty."""
+        slices = max(1, -(-terms // self.tile.k))
+        wanted = self.splits if self.splits is not None else max(1, min(FILLING_BLOCKS // tiles, slices // 8))
+        each = -(-slices // min(wanted, slices))
+        return -(-slices // each), each * self.tile.k

@@ -1,0 +1,108 @@
+"""What all launchers share: their device, the way in and out of it, and the kernels that they are built from.
+
+Operands are NumPy arrays, contiguous or not; on the GPU also CuPy arrays, and then the result is one. Whatever is wrong
+with them raises ``ValueError`` or ``TypeError`` naming the argument.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+
+from refconv.problem import Operator, Problem
+from refconv_cuda import device, geometry
+from refconv_cuda.device import Array, Device
+from refconv_cuda.launchers.instance import Instance
+from refconv_cuda.launchers.work import Work
+
+C_NAMES = {"float32": "float", "float64": "double", "float16": "__half", "bfloat16": "__nv_bfloat16"}
+SUMS = {"float32": "float32", "float64": "float64", "float16": "float32", "bfloat16": "float32"}
+MOST_BLOCKS = 2**31 - 1  # of a grid's first dimension
+FILLING_BLOCKS = 2 * 132  # two blocks for each multiprocessor of an H100
+ELEMENTWISE_THREADS = 128
+ELEMENTWISE_BLOCKS = 2**16  # enough to fill any GPU; the kernels walk on in steps of the whole grid
+
+
+class OnDevice:
+    """What the implementations share: the device, and the way in and out of it."""
+
+    name: str
+    dtypes: tuple[str, ...] = tuple(C_NAMES)
+
+    def __init__(self, device_: Device | None = None) -> None:
+        self._chosen = device_
+
+    @property
+    def device(self) -> Device:
+        """Where it runs: the device that it was made for, or else whatever there is."""
+        return self._chosen if self._chosen is not None else device.find("auto")
+
+    def on(self, name: str) -> Self:
+        """This implementation on a device of that name."""
+        return self.at(device.find(name))
+
+    def at(self, device_: Device) -> Self:
+        """This implementation on that device."""
+        there = copy.copy(self)
+        there._chosen = device_
+        return there
+
+    def instances(self) -> Iterable[Instance]:
+        """Every kernel that it may ask its device for, in all of its dtypes."""
+        raise NotImplementedError
+
+    def supports(self, problem: Problem) -> bool | str:
+        """True, or a sentence that says why the kernels do not take the problem."""
+        return True
+
+    def work(self, operator: Operator, problem: Problem) -> Work:
+        """What an operator has to do on a problem, for the chooser."""
+        raise NotImplementedError
+
+    def forward(self, x: Array, w: Array, problem: Problem) -> Array:
+        """Y, shape ``problem.y_shape``."""
+        raise NotImplementedError
+
+    def grad_input(self, gy: Array, w: Array, problem: Problem) -> Array:
+        """dX, shape ``problem.x_shape``."""
+        raise NotImplementedError
+
+    def grad_weight(self, gy: Array, x: Array, problem: Problem) -> Array:
+        """dW, shape ``problem.w_shape``."""
+        raise NotImplementedError
+
+    def _operands(
+        self, problem: Problem, first: tuple[str, object, tuple[int, ...]], second: tuple[str, object, tuple[int, ...]]
+    ) -> tuple[Array, Array, str]:
+        """Both operands on the device, checked, and the C name of their type."""
+        arrays = [self._operand(problem, *first), self._operand(problem, *second)]
+        if arrays[0].dtype != arrays[1].dtype:
+            raise TypeError(
+                f"{second[0]} has dtype {arrays[1].dtype}, but must have that of {first[0]}, {arrays[0].dtype}"
+            )
+        return arrays[0], arrays[1], C_NAMES[arrays[0].dtype.name]
+
+    def _operand(self, problem: Problem, name: str, value: object, shape: tuple[int, ...]) -> Array:
+        geometry.struct(problem)  # a problem too large for the kernels is refused before anything is copied
+        if not (isinstance(value, np.ndarray) or self.device.holds(value)):
+            kind = f"{type(value).__module__}.{type(value).__name__}"
+            raise TypeError(f"{name} is a {kind}, but the {self.device.name} device takes NumPy arrays")
+        array: Any = value
+        if array.dtype.name not in self.dtypes:
+            raise TypeError(f"{name} has dtype {array.dtype}, but {self.name} is for {', '.join(self.dtypes)}")
+        if array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}, but the problem needs {shape}")
+        return self.device.to_device(array)
+
+    def _result(self, array: Array, like: object) -> Array:
+        return array if self.device.holds(like) else self.device.to_host(array)
+
+    def _elementwise(self, file: str, name: str, size: int, *arguments: object) -> None:
+        """One thread an element, in as many rounds as it takes."""
+        if size == 0:
+            return
+        blocks = min(-(-size // ELEMENTWISE_THREADS), ELEMENTWISE_BLOCKS)
+        self.device.kernel(file, name)((blocks,), (ELEMENTWISE_THREADS,), arguments)
