@@ -26,7 +26,7 @@ class Gpu:
         import cupy
 
         self._cupy = cupy
-        self.poison = poison
+        self._poison = poison
 
     def holds(self, array: object) -> bool:
         return isinstance(array, self._cupy.ndarray)
@@ -36,7 +36,7 @@ class Gpu:
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         array = self._cupy.empty(shape, dtype)
-        if self.poison:
+        if self._poison:
             halves = array.reshape(-1).view(np.uint16)
             poison = schedule.current().poison
             halves[0::2], halves[1::2] = poison % 2**16, poison // 2**16

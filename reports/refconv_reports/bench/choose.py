@@ -158,7 +158,8 @@ def _default_peers(device: DeviceName) -> Sequence[str]:
 def _default_implementations(device: DeviceName) -> Sequence[str]:
     if device == "cpu":
         return ORACLES
-    return (CHOOSER,) if device == "gpu" and CHOOSER in registered() else _ours()
+    choosers = [name for name in _ours() if name.startswith(CHOOSER)]  # one for tf32 stands apart
+    return choosers if device == "gpu" and choosers else _ours()
 
 
 def _ours() -> Sequence[str]:

@@ -102,7 +102,14 @@ def _measured(run: Run, err: Console) -> tuple[dict[str, Any] | None, bool]:
     """pytest-benchmark's JSON, if anything was measured, and whether the run was interrupted."""
     with tempfile.TemporaryDirectory(prefix="refconv-bench-") as folder, _progress(run, err), _undisturbed():
         stored = Path(folder, "results.json")
-        arguments = [str(test_layers.__file__), "-c", os.devnull, f"--rootdir={folder}", "--noconftest", "-s"]
+        arguments = [
+            str(test_layers.__file__),
+            "-c",
+            os.devnull,
+            f"--rootdir={Path(test_layers.__file__).parents[2]}",
+            "--noconftest",
+            "-s",
+        ]
         arguments += ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "pytest_benchmark.plugin"]
         arguments += [f"--benchmark-json={stored}"]
         code = pytest.main(arguments, plugins=[plugin, _Given(run)])
@@ -119,6 +126,7 @@ class _Given:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[RUN] = self._run
+        config.option.benchmark_quiet = True  # the table is ours
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -10,9 +11,12 @@ from typing import Any, Literal, Protocol
 from refconv.certificate import Pair
 from refconv.implementation import Implementation, ImplementationError, load, registered
 from refconv.problem import Operator, Problem
+from refconv_cuda.gpu import Gpu
+from refconv_cuda.launchers.auto import Auto
+from refconv_cuda.launchers.on_device import OnDevice
 from refconv_reports.bench import timing
 from refconv_reports.bench.buffers import Home
-from refconv_reports.bench.host import Host
+from refconv_reports.bench.host import Host, one_thread
 from refconv_reports.bench.peers import PEERS
 from refconv_reports.bench.precision import storage
 
@@ -39,11 +43,9 @@ class WorkingHome(Home, Protocol):
 
 
 class Contestant(Protocol):
-    """What is measured. kernel, tile: what it launches, where it says so."""
+    """What is measured."""
 
     name: str
-    kernel: str | None
-    tile: str | None
     dtypes: tuple[str, ...]
     operators: tuple[Operator, ...]
 
@@ -57,6 +59,9 @@ class Contestant(Protocol):
     def call(self, operator: Operator, first: Any, second: Any, problem: Problem) -> Any:
         """One call, on arrays of its home."""
 
+    def launches(self, operator: Operator, problem: Problem, dtype: str) -> tuple[str | None, str | None]:
+        """Kernel and tile, where it says what it launches."""
+
     def precisely(self, dtype: str) -> AbstractContextManager[dict[str, Any] | None]:
         """Computes in this precision inside; yields the settings that matter, if there are any."""
 
@@ -68,10 +73,6 @@ class Named:
         self.implementation, self.home = implementation, home
         self.name = implementation.name
         self.dtypes, self.operators = implementation.dtypes, implementation.operators
-        tile = getattr(implementation.target, "tile", None)
-        self.tile = None if tile is None else str(tile)
-        kernel = getattr(implementation.target, "kernel", None)
-        self.kernel = kernel if isinstance(kernel, str) else None
 
     def unsupported(self, problem: Problem) -> str | None:
         """What its ``supports`` says."""
@@ -81,9 +82,21 @@ class Named:
         """The operator of that name."""
         return getattr(self.implementation.target, operator)(first, second, problem)
 
+    def launches(self, operator: Operator, problem: Problem, dtype: str) -> tuple[str | None, str | None]:
+        """What the chooser has chosen, or the files of the kernels that are for this operator."""
+        target = self.implementation.target
+        if not isinstance(target, OnDevice):
+            return None, None
+        kernel = None
+        if isinstance(target, Auto):
+            target = target.chosen(operator, problem, dtype)
+            kernel = target.name
+        files = {instance.file for instance in target.instances() if operator in instance.file}
+        return kernel or ", ".join(sorted(files)) or None, target.work(operator, problem).note or None
+
     def precisely(self, dtype: str) -> AbstractContextManager[dict[str, Any] | None]:
-        """The operands' dtype says it."""
-        return contextlib.nullcontext()
+        """The operands' dtype says it; on a CPU, one thread for all."""
+        return one_thread() if isinstance(self.home, Host) else contextlib.nullcontext()
 
 
 @dataclass
@@ -136,13 +149,14 @@ class Field:
     def _named(self, name: str) -> Contestant:
         implementation = load(name, {"cpu": "simulator"}.get(self.device, self.device))
         if self.device == "gpu":
-            device: Any = getattr(implementation.target, "device", None)
-            if implementation.device != "gpu" or not hasattr(device, "poison"):
+            if not isinstance(implementation.target, OnDevice):
                 raise ImplementationError(
                     f"{name} takes NumPy arrays, so on a GPU its copies would be timed: only refconv's own kernels and "
                     f"{', '.join(PEERS)} can be"
                 )
-            device.poison = False  # filling fresh memory is a launch of its own
+            # Filling fresh memory with poison would be a launch of its own.
+            unpoisoned = implementation.target.at(Gpu(poison=False))
+            implementation = dataclasses.replace(implementation, target=unpoisoned)
         elif implementation.device == "gpu":
             raise ImplementationError(f"{name} runs on a GPU only")
         return Named(implementation, self._own_home())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,21 @@ from refconv.layers import available_memory
 from refconv.problem import Operator, Problem
 from refconv_reports.bench import timing
 from refconv_reports.bench.precision import storage
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[dict[str, Any] | None]:
+    """NumPy's matrix products on one thread inside, if threadpoolctl is here; PyTorch's adapter sees to its own.
+
+    With two, OpenBLAS waits for a thread that other work has driven away, for milliseconds.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        yield None
+        return
+    with threadpool_limits(1, user_api="blas"):
+        yield {"blas_threads": 1}
 
 
 class Host:

@@ -37,6 +37,8 @@ def described(device: str) -> dict[str, Any]:
     }
     if device == "gpu":
         told |= _gpu()
+    if told["load"] > told["cores"] / 2 and device != "gpu":
+        told["note"] = f"a shared machine, load {told['load']} on {told['cores']} cores: only ratios mean anything"
     told["machine"] = slug(told["gpu"]) if told["gpu"] else f"cpu-{slug(told['cpu'])}"
     return told
 

@@ -23,8 +23,6 @@ class TorchPeer:
     """What both have in common. home: where their tensors are."""
 
     name: str
-    kernel: str | None = None
-    tile: str | None = None
     dtypes: tuple[str, ...] = ("float64", "float32", "tf32", "float16", "bfloat16")
     operators: tuple[Operator, ...] = OPERATORS
 
@@ -41,6 +39,10 @@ class TorchPeer:
     def call(self, operator: Operator, first: Any, second: Any, problem: Problem) -> Any:
         """The result as a tensor; operands and result as `OnTorch` shapes them."""
         raise NotImplementedError
+
+    def launches(self, operator: Operator, problem: Problem, dtype: str) -> tuple[str | None, str | None]:
+        """Libraries do not say."""
+        return None, None
 
     @contextlib.contextmanager
     def precisely(self, dtype: str) -> Iterator[dict[str, Any]]:
