@@ -41,11 +41,15 @@ LITERAL_FLOP = 1.2e6  # beyond it seven Python loops take seconds
 
 @dataclass(frozen=True)
 class Case:
-    """One implementation on one layer, for one operator in one precision."""
+    """One implementation on one layer, for one operator in one precision.
+
+    spec: what it was asked for by; name: its own.
+    """
 
     layer: Layer
     operator: Operator
     dtype: str
+    spec: str
     name: str
     role: Role
 
@@ -96,15 +100,16 @@ def plan(wanted: Wanted, field: Field) -> Plan:
     chosen = _layers(wanted, field, dtypes, told)
     cases = []
     for layer, operator, dtype in itertools.product(chosen, wanted.operators or OPERATORS, dtypes):
-        for name, role in contestants:
-            if dtype not in field[name].dtypes:
+        for spec, role in contestants:
+            name = field[spec].name
+            if dtype not in field[spec].dtypes:
                 told.append(f"{name} is not for {dtype}")
-            elif operator not in field[name].operators:
+            elif operator not in field[spec].operators:
                 told.append(f"{name} has no {operator}")
-            elif name == "index-sum" and 2 * layer.problem.multiplications > LITERAL_FLOP:
+            elif spec == "index-sum" and 2 * layer.problem.multiplications > LITERAL_FLOP:
                 told.append("index-sum, seven loops of Python, is for tiny problems")
             else:
-                cases.append(Case(layer, operator, dtype, name, role))
+                cases.append(Case(layer, operator, dtype, spec, name, role))
     left_out = tuple(dict.fromkeys(told))
     if not cases:
         raise NothingToMeasure("there is nothing to measure" + "".join(f"; {reason}" for reason in left_out))

@@ -52,7 +52,7 @@ class Contest:
 
     def measure(self, case: Case) -> Measured:
         """Raises `WrongResult`, `Refused`, `timing.Unsynchronised`, or what the implementation raises."""
-        contestant = self.field[case.name]
+        contestant = self.field[case.spec]
         problem, operator = case.layer.problem, case.operator
         reason = contestant.unsupported(problem)
         if reason is not None:

@@ -83,7 +83,7 @@ class Named:
         return getattr(self.implementation.target, operator)(first, second, problem)
 
     def launches(self, operator: Operator, problem: Problem, dtype: str) -> tuple[str | None, str | None]:
-        """What the chooser has chosen, or the files of the kernels that are for this operator."""
+        """What the chooser has chosen, or the files of the kernels: those for the operator, if their names say so."""
         target = self.implementation.target
         if not isinstance(target, OnDevice):
             return None, None
@@ -91,8 +91,9 @@ class Named:
         if isinstance(target, Auto):
             target = target.chosen(operator, problem, dtype)
             kernel = target.name
-        files = {instance.file for instance in target.instances() if operator in instance.file}
-        return kernel or ", ".join(sorted(files)) or None, target.work(operator, problem).note or None
+        files = {instance.file for instance in target.instances()}
+        files = {file for file in files if operator in file} or files
+        return kernel or ", ".join(sorted(files)), target.work(operator, problem).note or None
 
     def precisely(self, dtype: str) -> AbstractContextManager[dict[str, Any] | None]:
         """The operands' dtype says it; on a CPU, one thread for all."""

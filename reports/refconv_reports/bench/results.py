@@ -33,8 +33,11 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, stored: dict[str, Any]) -> None:
-    """Writes a run, all of it or nothing. Raises ``OSError``."""
+    """Writes a run, into a file all of it or nothing. Raises ``OSError``."""
     text = json.dumps(stored, indent=1) + "\n"
+    if path.exists() and not path.is_file():  # a pipe or a device is written to, not replaced
+        path.write_text(text, encoding="utf-8")
+        return
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

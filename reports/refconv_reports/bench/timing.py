@@ -9,10 +9,10 @@ host's own memory. `Timing` is made here and nowhere else.
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Literal, Protocol
 
 Timer = Literal["cuda-events", "graph-replay", "wall"]
@@ -89,15 +89,15 @@ def on_wall(call: Call, *, seconds: float, rounds: int = MOST_ROUNDS) -> Timing:
         raise Unsynchronised(f"the wall clock times calls that return NumPy arrays, not {kind}, which may be pending")
     del result
     found: list[float] = []
-    deadline = time.perf_counter() + seconds
-    while len(found) < LEAST_ON_WALL or (len(found) < rounds and time.perf_counter() < deadline):
-        started = time.perf_counter()
+    deadline = perf_counter() + seconds
+    while len(found) < LEAST_ON_WALL or (len(found) < rounds and perf_counter() < deadline):
+        started = perf_counter()
         call(len(found) + 1)
-        found.append(time.perf_counter() - started)
+        found.append(perf_counter() - started)
     return Timing(tuple(found), "wall")
 
 
-def on_stream(stream: Stream, call: Call, *, seconds: float, clock: Callable[[], float] = time.perf_counter) -> Timing:
+def on_stream(stream: Stream, call: Call, *, seconds: float) -> Timing:
     """Durations on a GPU: of single calls by events, or of a graph of many, where launching takes as long as they do.
 
     seconds: that all rounds may take, roughly. Raises `Unsynchronised` where the work was not on ``stream``.
@@ -106,7 +106,7 @@ def on_stream(stream: Stream, call: Call, *, seconds: float, clock: Callable[[],
         for i in range(WARM_CALLS):
             call(i)
         stream.synchronize()
-        enqueueing = _enqueueing(stream, call, clock)
+        enqueueing = _enqueueing(stream, call)
         pilot = _by_events(stream, call, LEAST_ROUNDS)
         estimate = statistics.median(pilot)
         if estimate < max(SHORT, 2 * enqueueing):
@@ -117,20 +117,20 @@ def on_stream(stream: Stream, call: Call, *, seconds: float, clock: Callable[[],
         return Timing(pilot if rounds <= LEAST_ROUNDS else _by_events(stream, call, rounds), "cuda-events")
 
 
-def _enqueueing(stream: Stream, call: Call, clock: Callable[[], float]) -> float:
+def _enqueueing(stream: Stream, call: Call) -> float:
     """Seconds in which a call returns; raises `Unsynchronised` where its work is not on the stream."""
     start = stream.record()
-    began = clock()
+    began = perf_counter()
     result = call(0)
-    enqueued = clock()
+    enqueued = perf_counter()
     end = stream.record()
     stream.wait(end)
-    on_it = clock()
+    on_it = perf_counter()
     stream.synchronize()
-    elsewhere = clock() - on_it
+    elsewhere = perf_counter() - on_it
     seen = stream.elapsed(start, end)
     del result
-    if elsewhere > SLACK + seen / 2:
+    if seen <= 0 or elsewhere > SLACK + seen / 2:
         raise Unsynchronised(
             f"the stream was done after {seen:.6f} s, but the GPU went on for {elsewhere:.6f} s: "
             f"the work is on another stream than the one that is timed"
