@@ -22,6 +22,7 @@ from refconv.adapters.framework import Adapter, Framework
 from refconv.adapters.keras import Keras
 from refconv.adapters.onnx import is_same_upper
 from refconv.adapters.onnxruntime import OnnxRuntimeSame
+from refconv.formats import format_of
 from refconv.implementation import ImplementationError, load, registered
 from refconv.problem import Problem
 from refconv_properties import search
@@ -73,7 +74,7 @@ def test_the_laws_hold_but_for_known_faults(name, law, monkeypatch):
         monkeypatch.setattr(search, "CASES", {})
     for dtype in found.dtypes:
         plan = Plan(examples=2 if name in COMPILED else 15, seed=1)
-        outcome = Searching(LAWS[law], Subject(found, np.dtype(dtype), time_limit=60), plan).run()
+        outcome = Searching(LAWS[law], Subject(found, format_of(dtype), time_limit=60), plan).run()
         found_broken = outcome.counterexample
         if found_broken is not None:
             problem, sentence = Problem.parse(found_broken.problem), "; ".join(found_broken.explanation)
@@ -90,7 +91,7 @@ def test_the_laws_can_break(monkeypatch):
             return super().forward(x, w, problem.replace(padding=(bottom, top, left, right)))
 
     wrong = dataclasses.replace(found, target=Exchanged())
-    outcome = Searching(LAWS["index-sum"], Subject(wrong, np.dtype(np.float32)), Plan(60, 1)).run()
+    outcome = Searching(LAWS["index-sum"], Subject(wrong, format_of(np.float32)), Plan(60, 1)).run()
     assert outcome.verdict == "broken"
 
 

@@ -247,7 +247,7 @@ class Recorder:
 
 
 # Between them they reach every kernel of every launcher.
-PROBLEMS = [Problem.parse(text) for text in ("b2h9w9i1o1k1",)]
+PROBLEMS = [Problem.parse(text) for text in ("b2h9w9i1o1k1", "b2h9w9i4o4k1")]
 
 
 def test_the_instances_are_those_that_the_launchers_ask_for():

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from refconv.certificate import OPERANDS
+from refconv.formats import format_of
 from refconv.problem import Operator, Problem
-from refconv_reports.bench.precision import storage
 
 PERIOD = 2**20 + 7  # numbers that are drawn; more are repetitions, which no cache and no kernel knows
 ALIGNED = 256  # bytes, as every allocation on a GPU is
@@ -50,7 +50,7 @@ def rotation(home: Home, operator: Operator, problem: Problem, dtype: str, *, se
     """Random operands of an operator, in as many pairs as it takes to be three times the size of the cache."""
     shapes = {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
     names = OPERANDS[operator]
-    itemsize = storage(dtype).itemsize
+    itemsize = format_of(dtype).dtype.itemsize
     step = ALIGNED // itemsize
     sizes = [math.prod(shapes[name]) for name in names]
     places = [-(-size // step) * step for size in sizes]

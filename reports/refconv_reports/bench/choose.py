@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from refconv import layers
+from refconv.formats import FLOATS, format_of
 from refconv.implementation import ImplementationError, registered
 from refconv.layers import Layer
 from refconv.problem import OPERATORS, Operator, Problem
-from refconv_reports.bench.contestants import OURS, DeviceName, Field, Role, role_of, storable
+from refconv_reports.bench.contestants import OURS, DeviceName, Field, Role, role_of
 from refconv_reports.bench.peers import PEERS
-from refconv_reports.bench.precision import NAMES, storage
 
 CHOOSER = "auto"
 ORACLES = ("index-sum", "lowering", "transposed", "windows")
@@ -95,7 +95,7 @@ def plan(wanted: Wanted, field: Field) -> Plan:
     `refconv.implementation.ImplementationError` for an implementation that was asked for and cannot be had.
     """
     told: list[str] = []
-    dtypes = _dtypes(wanted, field.device)
+    dtypes = _dtypes(wanted, field.device, told)
     contestants = _contestants(wanted, field, told)
     chosen = _layers(wanted, field, dtypes, told)
     cases = []
@@ -123,12 +123,22 @@ def table() -> Path:
     return next((place for place in places if place.is_file()), places[0])
 
 
-def _dtypes(wanted: Wanted, device: DeviceName) -> list[str]:
+def _dtypes(wanted: Wanted, device: DeviceName, told: list[str]) -> list[str]:
     for name in wanted.dtypes:
-        if reason := storable(name):
-            raise ValueError(reason)
-    default = GPU_DTYPES if device == "gpu" else ("float32",)
-    return [*wanted.dtypes] or [name for name in NAMES if name in default and storable(name) is None]
+        if name not in FLOATS:
+            raise ValueError(f"dtype {name!r} must be one of {', '.join(FLOATS)}")
+        _ = format_of(name).dtype
+    if wanted.dtypes or device != "gpu":
+        return [*wanted.dtypes] or ["float32"]
+    found = []
+    for name in GPU_DTYPES:
+        try:
+            _ = format_of(name).dtype
+        except ValueError as reason:
+            told.append(str(reason))
+        else:
+            found.append(name)
+    return found
 
 
 def _contestants(wanted: Wanted, field: Field, told: list[str]) -> list[tuple[str, Role]]:
@@ -177,7 +187,7 @@ def _ours() -> Sequence[str]:
 def _layers(wanted: Wanted, field: Field, dtypes: Sequence[str], told: list[str]) -> list[Layer]:
     known = layers.read(wanted.table or table())
     asked = [*_named(wanted.texts, known)]
-    widest = max(dtypes, key=lambda dtype: storage(dtype).itemsize)
+    widest = max(dtypes, key=lambda dtype: format_of(dtype).dtype.itemsize)
     if asked or wanted.table or field.device == "gpu":
         whole = asked or alternating(known)
         return _fitting(whole, widest, Limits(field.memory // 4), told, "is too large for the memory that is free")
@@ -232,11 +242,11 @@ def _families(known: Sequence[Layer]) -> dict[str, list[Layer]]:
 
 def scaled(layer: Layer, dtype: str, limits: Limits) -> Layer | None:
     """The layer on so few and so small images that it keeps the limits, or None where its kernel alone does not."""
-    memory, stored = limits.memory, storage(dtype)
-    small = layer.scaled(memory, stored)
-    while layers.footprint(small.problem, stored) > memory or _too_much(small.problem, limits.flop):
-        memory = min(memory, layers.footprint(small.problem, stored)) // 2
-        smaller = layer.scaled(memory, stored)
+    memory = limits.memory
+    small = layer.scaled(memory, dtype)
+    while layers.footprint(small.problem, dtype) > memory or _too_much(small.problem, limits.flop):
+        memory = min(memory, layers.footprint(small.problem, dtype)) // 2
+        smaller = layer.scaled(memory, dtype)
         if smaller.problem == small.problem:
             return None
         small = smaller

@@ -12,7 +12,6 @@ from refconv_reports.bench import buffers, traffic
 from refconv_reports.bench.choose import Case
 from refconv_reports.bench.contestants import Contestant, Field
 from refconv_reports.bench.peaks import Peaks
-from refconv_reports.bench.precision import storage
 from refconv_reports.bench.timing import Timing, Unsynchronised
 
 SECONDS = {"gpu": 0.15, "cpu": 0.25, "simulator": 0.25}  # of one case's rounds, roughly
@@ -179,8 +178,8 @@ def _is_a_result(case: Case, result: Any, pair: Pair) -> None:
         )
     if type(result).__module__.partition(".")[0] != type(pair.first).__module__.partition(".")[0]:
         raise Refused(f"{case.name} returned {type(result).__module__}.{type(result).__name__}, which cannot be judged")
-    if result.dtype != storage(case.dtype) and case.role != "peer":
-        raise WrongResult(f"{case.name} returned dtype {result.dtype} for operands of dtype {storage(case.dtype)}")
+    if result.dtype != pair.first.dtype and case.role != "peer":
+        raise WrongResult(f"{case.name} returned dtype {result.dtype} for operands of dtype {pair.first.dtype}")
 
 
 def _out_of_memory(error: Exception) -> bool:

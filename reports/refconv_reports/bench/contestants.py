@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -18,7 +19,6 @@ from refconv_reports.bench import timing
 from refconv_reports.bench.buffers import Home
 from refconv_reports.bench.host import Host, one_thread
 from refconv_reports.bench.peers import PEERS
-from refconv_reports.bench.precision import storage
 
 Role = Literal["ours", "peer", "oracle"]
 DeviceName = Literal["gpu", "cpu", "simulator"]
@@ -73,6 +73,7 @@ class Named:
         self.implementation, self.home = implementation, home
         self.name = implementation.name
         self.dtypes, self.operators = implementation.dtypes, implementation.operators
+        self._target = implementation.target
 
     def unsupported(self, problem: Problem) -> str | None:
         """What its ``supports`` says."""
@@ -80,11 +81,11 @@ class Named:
 
     def call(self, operator: Operator, first: Any, second: Any, problem: Problem) -> Any:
         """The operator of that name."""
-        return getattr(self.implementation.target, operator)(first, second, problem)
+        return getattr(self._target, operator)(first, second, problem)
 
     def launches(self, operator: Operator, problem: Problem, dtype: str) -> tuple[str | None, str | None]:
         """What the chooser has chosen, or the files of the kernels: those for the operator, if their names say so."""
-        target = self.implementation.target
+        target = self.implementation.chosen(dtype)[0].target
         if not isinstance(target, OnDevice):
             return None, None
         kernel = None
@@ -95,9 +96,12 @@ class Named:
         files = {file for file in files if operator in file} or files
         return kernel or ", ".join(sorted(files)), target.work(operator, problem).note or None
 
-    def precisely(self, dtype: str) -> AbstractContextManager[dict[str, Any] | None]:
-        """The operands' dtype says it; on a CPU, one thread for all."""
-        return one_thread() if isinstance(self.home, Host) else contextlib.nullcontext()
+    @contextlib.contextmanager
+    def precisely(self, dtype: str) -> Iterator[dict[str, Any] | None]:
+        """The implementation as it computes in that precision; on a CPU, one thread for all."""
+        self._target = self.implementation.chosen(dtype)[0].target
+        with one_thread() if isinstance(self.home, Host) else contextlib.nullcontext() as settings:
+            yield settings
 
 
 @dataclass
@@ -179,12 +183,3 @@ def role_of(name: str) -> Role:
     if name in PEERS or (point is not None and point.value.startswith(THEIRS)):
         return "peer"
     return "ours" if point is None or point.value.startswith(OURS) else "oracle"
-
-
-def storable(dtype: str) -> str | None:
-    """Why arrays of a precision cannot be made here, or None."""
-    try:
-        storage(dtype)
-    except ValueError as reason:
-        return str(reason)
-    return None

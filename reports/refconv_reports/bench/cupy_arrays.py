@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from refconv.certificate import Pair, operands
+from refconv.formats import Format, format_of
 from refconv.problem import Operator, Problem
 from refconv_reports.bench import timing
-from refconv_reports.bench.precision import storage
 
 L2_CACHE_SIZE = 38  # cudaDevAttrL2CacheSize
 DRAWN_AT_ONCE = 2**26  # 8-byte numbers
@@ -103,7 +103,7 @@ class OnCupy:
 
     def noise(self, block: npt.NDArray[Any], count: int, dtype: str) -> Any:
         """A flat array that repeats ``block``."""
-        drawn = self._cupy.asarray(block.astype(storage(dtype)))
+        drawn = self._cupy.asarray(block.astype(format_of(dtype).dtype))
         return self._cupy.tile(drawn, -(-count // drawn.size))[:count]
 
     def shaped(self, flat: Any, name: str, shape: tuple[int, ...]) -> Any:
@@ -128,10 +128,10 @@ class OnCupy:
         self.stream.synchronize()
         self._cupy.get_default_memory_pool().free_all_blocks()
 
-    def _integers(self, shape: tuple[int, ...], magnitude: int, dtype: Any, seed: int, *, stream: int) -> Any:
+    def _integers(self, shape: tuple[int, ...], magnitude: int, form: Format, seed: int, *, stream: int) -> Any:
         """As `refconv.exact.integers`, by CuPy's generator."""
         random = self._cupy.random.default_rng(int(np.random.SeedSequence([seed, stream]).generate_state(1)[0]))
-        drawn = self._cupy.empty(math.prod(shape), storage(str(dtype)))
+        drawn = self._cupy.empty(math.prod(shape), form.dtype)
         for start in range(0, drawn.size, DRAWN_AT_ONCE):
             size = min(DRAWN_AT_ONCE, drawn.size - start)
             # From 0 on: what it draws is unsigned at first.

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from refconv.certificate import Pair, operands
+from refconv.formats import format_of
 from refconv.layers import available_memory
 from refconv.problem import Operator, Problem
 from refconv_reports.bench import timing
-from refconv_reports.bench.precision import storage
 
 
 @contextlib.contextmanager
@@ -56,7 +56,7 @@ class Host:
 
     def noise(self, block: npt.NDArray[Any], count: int, dtype: str) -> npt.NDArray[Any]:
         """A flat array that repeats ``block``."""
-        return np.resize(block, count).astype(storage(dtype))
+        return np.resize(block, count).astype(format_of(dtype).dtype)
 
     def shaped(self, flat: Any, name: str, shape: tuple[int, ...]) -> Any:
         """The part as it is."""

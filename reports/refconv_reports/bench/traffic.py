@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from refconv.certificate import OPERANDS
+from refconv.formats import format_of
 from refconv.problem import Operator, Problem
 from refconv_reports.bench.peaks import Peaks
-from refconv_reports.bench.precision import storage
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def work(problem: Problem, operator: Operator, dtype: str) -> Work:
     """The work of one operator. dtype: by name."""
     shapes = {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
     elements = sum(math.prod(shapes[name]) for name in OPERANDS[operator]) + math.prod(problem.result_shape(operator))
-    return Work(2 * problem.multiplications, elements * storage(dtype).itemsize)
+    return Work(2 * problem.multiplications, elements * format_of(dtype).dtype.itemsize)
 
 
 def least_seconds(what: Work, dtype: str, peaks: Peaks | None) -> float | None:
