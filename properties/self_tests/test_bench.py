@@ -145,6 +145,13 @@ def test_an_implementation_that_raises_fails(refconv, mine, tmp_path):
     assert "RuntimeError: out of order" in ran.err
 
 
+def test_a_peer_that_raises_does_not(refconv, mine, tmp_path):
+    arguments = ("bench", TINY, "--device", "cpu", "--operator", "forward", "--impl", "windows")
+    ran = refconv(*arguments, "--peer", mine(RAISES), "--out", str(tmp_path / "run.json"))
+    assert ran.status == 0
+    assert "not measured: mine raised RuntimeError: out of order" in ran.err
+
+
 def test_an_earlier_run_is_compared(stored, refconv, tmp_path):
     _, kept = stored
     earlier = tmp_path / "earlier.json"

@@ -42,6 +42,11 @@ class Timing:
         return statistics.median(self.seconds)
 
 
+def measured_elsewhere(seconds: float) -> Timing:
+    """One duration of work on the host that somebody else has timed: a search for a bug, say."""
+    return Timing((seconds,), "wall")
+
+
 class Graph(Protocol):
     """Captured calls."""
 
