@@ -20,35 +20,66 @@ __device__ inline void clear(Real (&values)[kEach]) {
     for (int i = 0; i < kEach; ++i) values[i] = Precision<Real>::store(0);
 }
 
-// Neighbours are terms: a line of `Source`, tap by tap, with `channels` terms each.
+// Terms one after another, tap by tap, with `channels` terms each.
+struct TermWalk {
+    int channels;
+    int m = 0, n = 0, channel = 0;
+
+    __device__ explicit TermWalk(int channels) : channels(channels) {}
+    // So many terms further; whether that led to another tap. It does once in `channels` terms; all other steps are
+    // one addition.
+    __device__ bool move(int terms, int tap_columns) {
+        channel += terms;
+        if (channel < channels) return false;
+        do {
+            channel -= channels;
+            if (++n == tap_columns) {
+                n = 0;
+                ++m;
+            }
+        } while (channel >= channels);
+        return true;
+    }
+};
+
+// Neighbours from a line on, which is null where they are zero.
+template <typename Real, int kEach>
+__device__ inline void fetch_vector(const Real* line, int first, Real (&values)[kEach]) {
+    if (line != nullptr) {
+        load_vector(line + first, values);
+    } else {
+        clear(values);
+    }
+}
+template <typename Real>
+__device__ inline Real fetch_element(const Real* line, int number) {
+    return line != nullptr ? line[number] : Precision<Real>::store(0);
+}
+
+// Neighbours are terms of a line, which `Source` finds for each tap.
 template <typename Real, int kEach, int kVector, typename Source>
 struct AlongTerms {
     static constexpr bool kAlong = true;
 
     Source source;
-    int channels;
-    int m = 0, n = 0, channel = 0;
+    TermWalk walk;
     const Real* tap;  // the tap's first channel, null where it is zero
 
     // first: how many terms before this thread's share of the first slice.
-    __device__ AlongTerms(const Source& source, int channels, int first) : source(source), channels(channels) {
-        tap = source.at(0, 0);
+    __device__ AlongTerms(const Source& source, int channels, int first)
+        : source(source), walk(channels), tap(source.at(0, 0)) {
         move(first);
     }
 
     template <int kStep>
     __device__ void fetch(Real (&values)[kEach]) {
         if (kVector == kEach) {
-            if (tap != nullptr) {
-                load_vector(tap + channel, values);
-            } else {
-                clear(values);
-            }
+            fetch_vector(tap, walk.channel, values);
             move(kStep);
         } else {
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
-                values[i] = tap != nullptr ? tap[channel] : Precision<Real>::store(0);
+                values[i] = fetch_element(tap, walk.channel);
                 move(1);
             }
             move(kStep - kEach);
@@ -56,18 +87,46 @@ struct AlongTerms {
     }
 
 private:
-    // The next tap comes once in `channels` terms; all other steps are one addition.
     __device__ void move(int terms) {
-        channel += terms;
-        if (channel < channels) return;
-        do {
-            channel -= channels;
-            if (++n == source.tap_columns()) {
-                n = 0;
-                ++m;
+        if (walk.move(terms, source.tap_columns())) tap = source.at(walk.m, walk.n);
+    }
+};
+
+// The same for a line of A and one of B, which the same taps lead along: one walk for both saves registers.
+template <typename Real, int kEach, int kVector, typename SourceA, typename SourceB>
+struct PairAlongTerms {
+    SourceA a;
+    SourceB b;
+    TermWalk walk;
+    const Real *tap_a, *tap_b;
+
+    __device__ PairAlongTerms(const SourceA& a, const SourceB& b, int channels, int first)
+        : a(a), b(b), walk(channels), tap_a(a.at(0, 0)), tap_b(b.at(0, 0)) {
+        move(first);
+    }
+
+    template <int kStep>
+    __device__ void fetch(Real (&values_a)[kEach], Real (&values_b)[kEach]) {
+        if (kVector == kEach) {
+            fetch_vector(tap_a, walk.channel, values_a);
+            fetch_vector(tap_b, walk.channel, values_b);
+            move(kStep);
+        } else {
+#pragma unroll
+            for (int i = 0; i < kEach; ++i) {
+                values_a[i] = fetch_element(tap_a, walk.channel);
+                values_b[i] = fetch_element(tap_b, walk.channel);
+                move(1);
             }
-        } while (channel >= channels);
-        tap = source.at(m, n);
+            move(kStep - kEach);
+        }
+    }
+
+private:
+    __device__ void move(int terms) {
+        if (!walk.move(terms, a.tap_columns())) return;
+        tap_a = a.at(walk.m, walk.n);
+        tap_b = b.at(walk.m, walk.n);
     }
 };
 

@@ -80,24 +80,30 @@ struct WarpTile {
     __device__ void multiply(const MakeA& make_a, const MakeB& make_b, int slices, Shared& shared) {
         Stagers<StagerA, kFetchesA> a([&](int f) { return make_a(place<StagerA::kAlong, kM>(f)); });
         Stagers<StagerB, kFetchesB> b([&](int f) { return make_b(place<StagerB::kAlong, kN>(f)); });
-        Real fetched_a[kFetchesA][kEach], fetched_b[kFetchesB][kEach];
+        auto fetch = [&](Real (&values_a)[kFetchesA][kEach], Real (&values_b)[kFetchesB][kEach]) {
+            a.template fetch<kK>(values_a);
+            b.template fetch<kK>(values_b);
+        };
+        multiply_fetched<StagerA::kAlong, StagerB::kAlong>(fetch, slices, shared);
+    }
+
+    // The same for slices that fetch(values_a, values_b) fetches, one after another.
+    template <bool kAlongA, bool kAlongB, typename Fetch>
+    __device__ void multiply_fetched(const Fetch& fetch, int slices, Shared& shared) {
+        Real values_a[kFetchesA][kEach], values_b[kFetchesB][kEach];
         if (slices > 0) {
-            a.template fetch<kK>(fetched_a);
-            b.template fetch<kK>(fetched_b);
-            store<StagerA::kAlong>(fetched_a, shared.a[0]);
-            store<StagerB::kAlong>(fetched_b, shared.b[0]);
+            fetch(values_a, values_b);
+            store<kAlongA>(values_a, shared.a[0]);
+            store<kAlongB>(values_b, shared.b[0]);
         }
         __syncthreads();
         for (int slice = 0; slice < slices; ++slice) {
             bool more = slice + 1 < slices;
-            if (more) {
-                a.template fetch<kK>(fetched_a);
-                b.template fetch<kK>(fetched_b);
-            }
+            if (more) fetch(values_a, values_b);
             add(shared.a[slice % 2], shared.b[slice % 2]);
             if (more) {
-                store<StagerA::kAlong>(fetched_a, shared.a[(slice + 1) % 2]);
-                store<StagerB::kAlong>(fetched_b, shared.b[(slice + 1) % 2]);
+                store<kAlongA>(values_a, shared.a[(slice + 1) % 2]);
+                store<kAlongB>(values_b, shared.b[(slice + 1) % 2]);
             }
             __syncthreads();
         }

@@ -19,8 +19,6 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
                                   WarpTile<Real, kM, kN, kK, kRows, kColumns, kLanesM>::kBlocks)
     warp_tiled_grad_input(const Real* __restrict__ gy, const Real* __restrict__ w, Real* __restrict__ gx, Problem p) {
     using T = WarpTile<Real, kM, kN, kK, kRows, kColumns, kLanesM>;
-    using A = AlongTerms<Real, T::kEach, kVector, GatheredPixel<Real>>;
-    using B = AlongTerms<Real, T::kEach, kVector, WeightsOfTaps<Real>>;
     __shared__ typename T::Shared shared;
 
     __shared__ WarpTask task;
@@ -34,25 +32,26 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
     __syncthreads();
     if (task.tile_row * kM >= class_.pixels(p)) return;
 
+    static_assert(kM == kN && T::kFetchesA == 1, "a thread fetches the same terms of A and of B");
+    auto at = T::template place<true, kM>(0);
     int channels = p.c_out_per_group();
-    auto a = [&](typename T::Place at) {
-        long long row = task.tile_row * kM + at.line;
-        bool exists = row < class_.pixels(p);
-        Pixel pixel = pixel_of(exists ? row : 0, class_.height, class_.width);
-        long long image = image_offset(pixel.image, p.out_height, p.out_width, p.c_out) + task.group * channels;
-        GatheredPixel<Real> source = {
-            exists ? gy + image : nullptr, pixel.row, pixel.column, p.out_height, p.out_width, p.c_out, class_.taps};
-        return A(source, channels, at.term);
-    };
-    auto b = [&](typename T::Place at) {
-        int column = task.tile_column * kN + at.line;
-        long long line = static_cast<long long>(column) * p.c_out + task.group * channels;
-        WeightsOfTaps<Real> source = {
-            column < task.columns ? w + line : nullptr, p.kernel_width, task.columns, p.c_out, class_.taps};
-        return B(source, channels, at.term);
+    long long row = task.tile_row * kM + at.line;
+    bool exists = row < class_.pixels(p);
+    Pixel pixel = pixel_of(exists ? row : 0, class_.height, class_.width);
+    long long image = image_offset(pixel.image, p.out_height, p.out_width, p.c_out) + task.group * channels;
+    GatheredPixel<Real> a = {
+        exists ? gy + image : nullptr, pixel.row, pixel.column, p.out_height, p.out_width, p.c_out, class_.taps};
+    int column = task.tile_column * kN + at.line;
+    long long line = static_cast<long long>(column) * p.c_out + task.group * channels;
+    WeightsOfTaps<Real> b = {
+        column < task.columns ? w + line : nullptr, p.kernel_width, task.columns, p.c_out, class_.taps};
+    PairAlongTerms<Real, T::kEach, kVector, GatheredPixel<Real>, WeightsOfTaps<Real>> pair(a, b, channels, at.term);
+    auto fetch = [&](Real (&values_a)[1][T::kEach], Real (&values_b)[1][T::kEach]) {
+        pair.template fetch<kK>(values_a[0], values_b[0]);
     };
     T tile;
-    tile.template multiply<A, B>(a, b, slices_of(static_cast<long long>(class_.taps.count()) * channels, kK), shared);
+    tile.template multiply_fetched<true, true>(
+        fetch, slices_of(static_cast<long long>(class_.taps.count()) * channels, kK), shared);
 
     int first_column = task.tile_column * kN;
     ClassRows<Real> result = {gx + task.group * task.columns + first_column, p, class_, task.tile_row * kM};
