@@ -225,7 +225,7 @@ def test_what_is_no_result_is_refused(capsys, tmp_path, text, words):
         (["nonsense"], "'nonsense' is no layer of the table, and no problem"),
         ([TINY, "--dtype", "float8"], "dtype 'float8' must be one of float64, float32, tf32"),
         ([TINY, "--impl", "nonsense"], "'nonsense' is not a registered implementation"),
-        ([TINY, "--peer", "torch-cudnn"], "libcuda.so.1"),
+        ([TINY, "--peer", "nonsense"], "'nonsense' is not a registered implementation"),
         ([TINY, "--impl", "transposed", "--peer", "transposed", "--operator", "forward"], "transposed has no forward"),
         ([TINY, "--layers", "nowhere.csv"], "cannot read nowhere.csv"),
         ([TINY, "--out", "/proc/nowhere/run.json"], "cannot write /proc/nowhere/run.json"),
