@@ -42,44 +42,49 @@ struct TermWalk {
     }
 };
 
-// Neighbours from a line on, which is null where they are zero.
-template <typename Real, int kEach>
-__device__ inline void fetch_vector(const Real* line, int first, Real (&values)[kEach]) {
-    if (line != nullptr) {
-        load_vector(line + first, values);
-    } else {
-        clear(values);
-    }
-}
+// The channels of a tap in an operand, or zeros.
 template <typename Real>
-__device__ inline Real fetch_element(const Real* line, int number) {
-    return line != nullptr ? line[number] : Precision<Real>::store(0);
-}
+struct Line {
+    const Real* first;
+    bool zero;
 
-// Neighbours are terms of a line, which `Source` finds for each tap.
+    __device__ Line(const Real* operand, long long offset) : first(operand + (offset < 0 ? 0 : offset)), zero(offset < 0) {}
+    template <int kEach>
+    __device__ void read(int channel, Real (&values)[kEach]) const {
+        if (zero) {
+            clear(values);
+        } else {
+            load_vector(first + channel, values);
+        }
+    }
+    __device__ Real element(int channel) const { return zero ? Precision<Real>::store(0) : first[channel]; }
+};
+
+// Neighbours are terms of a line of `operand`, which `Source` finds for each tap.
 template <typename Real, int kEach, int kVector, typename Source>
 struct AlongTerms {
     static constexpr bool kAlong = true;
 
+    const Real* operand;
     Source source;
     TermWalk walk;
-    const Real* tap;  // the tap's first channel, null where it is zero
+    Line<Real> line;
 
     // first: how many terms before this thread's share of the first slice.
-    __device__ AlongTerms(const Source& source, int channels, int first)
-        : source(source), walk(channels), tap(source.at(0, 0)) {
+    __device__ AlongTerms(const Real* operand, const Source& source, int channels, int first)
+        : operand(operand), source(source), walk(channels), line(operand, source.at(0, 0)) {
         move(first);
     }
 
     template <int kStep>
     __device__ void fetch(Real (&values)[kEach]) {
         if (kVector == kEach) {
-            fetch_vector(tap, walk.channel, values);
+            line.read(walk.channel, values);
             move(kStep);
         } else {
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
-                values[i] = fetch_element(tap, walk.channel);
+                values[i] = line.element(walk.channel);
                 move(1);
             }
             move(kStep - kEach);
@@ -88,34 +93,42 @@ struct AlongTerms {
 
 private:
     __device__ void move(int terms) {
-        if (walk.move(terms, source.tap_columns())) tap = source.at(walk.m, walk.n);
+        if (walk.move(terms, source.tap_columns())) line = Line<Real>(operand, source.at(walk.m, walk.n));
     }
 };
 
 // The same for a line of A and one of B, which the same taps lead along: one walk for both saves registers.
 template <typename Real, int kEach, int kVector, typename SourceA, typename SourceB>
 struct PairAlongTerms {
+    const Real *operand_a, *operand_b;
     SourceA a;
     SourceB b;
     TermWalk walk;
-    const Real *tap_a, *tap_b;
+    Line<Real> line_a, line_b;
 
-    __device__ PairAlongTerms(const SourceA& a, const SourceB& b, int channels, int first)
-        : a(a), b(b), walk(channels), tap_a(a.at(0, 0)), tap_b(b.at(0, 0)) {
+    __device__ PairAlongTerms(const Real* operand_a, const SourceA& a, const Real* operand_b, const SourceB& b, int channels,
+                              int first)
+        : operand_a(operand_a),
+          operand_b(operand_b),
+          a(a),
+          b(b),
+          walk(channels),
+          line_a(operand_a, a.at(0, 0)),
+          line_b(operand_b, b.at(0, 0)) {
         move(first);
     }
 
     template <int kStep>
     __device__ void fetch(Real (&values_a)[kEach], Real (&values_b)[kEach]) {
         if (kVector == kEach) {
-            fetch_vector(tap_a, walk.channel, values_a);
-            fetch_vector(tap_b, walk.channel, values_b);
+            line_a.read(walk.channel, values_a);
+            line_b.read(walk.channel, values_b);
             move(kStep);
         } else {
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
-                values_a[i] = fetch_element(tap_a, walk.channel);
-                values_b[i] = fetch_element(tap_b, walk.channel);
+                values_a[i] = line_a.element(walk.channel);
+                values_b[i] = line_b.element(walk.channel);
                 move(1);
             }
             move(kStep - kEach);
@@ -125,8 +138,8 @@ struct PairAlongTerms {
 private:
     __device__ void move(int terms) {
         if (!walk.move(terms, a.tap_columns())) return;
-        tap_a = a.at(walk.m, walk.n);
-        tap_b = b.at(walk.m, walk.n);
+        line_a = Line<Real>(operand_a, a.at(walk.m, walk.n));
+        line_b = Line<Real>(operand_b, b.at(walk.m, walk.n));
     }
 };
 
@@ -140,10 +153,17 @@ struct MatrixRows {
     int rows_left;     // from this one on
     int columns_left;  // from this thread's first one on
 
+    // Of columns that do not exist no row does, either: where they are moved together, that is all there is to ask.
+    __device__ MatrixRows(const Real* row, int row_size, int rows_left, int columns_left)
+        : row(row),
+          row_size(row_size),
+          rows_left(kVector == kEach && columns_left <= 0 ? 0 : rows_left),
+          columns_left(columns_left) {}
+
     template <int kStep>
     __device__ void fetch(Real (&values)[kEach]) {
         if (kVector == kEach) {
-            if (rows_left > 0 && columns_left > 0) {
+            if (rows_left > 0) {
                 load_vector(row, values);
             } else {
                 clear(values);
@@ -166,27 +186,32 @@ struct PixelsOfTaps {
 
     const Problem& p;
     const Real* x_group;
-    int first, rows;  // this thread's first row of A, of so many
-    Tap tap;          // of `first`
+    int rows_left;  // of A, from this thread's first one on
+    Tap tap;        // of that one
+    int dy, dx;     // where it reads
     PixelWalk walk;
     int pixels_left;
 
-    // The thread begins with output pixel `pixel`, of `pixels_left`, and goes `step` further with each slice.
-    __device__ PixelsOfTaps(const Problem& p, const Real* x_group, int first, long long pixel, int pixels_left, int step)
+    // first: this thread's first row of A. The thread begins with output pixel `pixel`, of `pixels_left`, and goes `step`
+    // further with each slice.
+    __device__ PixelsOfTaps(const Problem& p, const Real* x_group, int first, long long pixel, int pixels_left,
+                            const Pixel& step)
         : p(p),
           x_group(x_group),
-          first(first),
-          rows(p.taps() * p.c_in_per_group()),
-          tap(tap_of(first < rows ? first : 0, p.kernel_width, p.c_in_per_group())),
-          walk(pixels_left > 0 ? pixel : 0, step, p.out_height, p.out_width),
-          pixels_left(pixels_left) {}
+          rows_left(p.taps() * p.c_in_per_group() - first),
+          tap(tap_of(rows_left > 0 ? first : 0, p.kernel_width, p.c_in_per_group())),
+          dy(tap.m * p.dilation_height - p.pad_top),
+          dx(tap.n * p.dilation_width - p.pad_left),
+          walk{pixel_of(pixels_left > 0 ? pixel : 0, p.out_height, p.out_width), step},
+          pixels_left(kVector == kEach && rows_left <= 0 ? 0 : pixels_left) {}
 
     template <int kStep>
     __device__ void fetch(Real (&values)[kEach]) {
         if (kVector == kEach) {
-            long long pixel = first < rows && pixels_left > 0 ? input_pixel(p, walk.pixel, tap) : -1;
-            if (pixel >= 0) {
-                load_vector(x_group + pixel * p.c_in + tap.channel, values);
+            int y = walk.pixel.row * p.stride_height + dy, x = walk.pixel.column * p.stride_width + dx;
+            if (pixels_left > 0 && 0 <= y && y < p.height && 0 <= x && x < p.width) {
+                const Real* image = x_group + image_offset(walk.pixel.image, p.height, p.width, p.c_in);
+                load_vector(image + static_cast<long long>(y * p.width + x) * p.c_in + tap.channel, values);
             } else {
                 clear(values);
             }
@@ -194,8 +219,7 @@ struct PixelsOfTaps {
             Tap each = tap;
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
-                bool exists = first + i < rows && pixels_left > 0;
-                long long pixel = exists ? input_pixel(p, walk.pixel, each) : -1;
+                long long pixel = pixels_left > 0 && i < rows_left ? input_pixel(p, walk.pixel, each) : -1;
                 values[i] = pixel < 0 ? Precision<Real>::store(0) : x_group[pixel * p.c_in + each.channel];
                 if (++each.channel == p.c_in_per_group()) {
                     each.channel = 0;
