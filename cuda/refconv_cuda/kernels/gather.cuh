@@ -131,8 +131,9 @@ struct GatheredPixel {
 
 // One column of grad_input's B: the output channels of W[m, n, column, :], for the taps of a class.
 struct WeightsOfTaps {
-    const long long& base;               // of W[0, 0, column, the group's first channel], -1 for no such column
-    int kernel_width, columns, channels;  // of B; channels of all groups
+    const long long& base;      // of W[0, 0, column, the group's first channel], -1 for no such column
+    const int& columns;         // of B
+    int kernel_width, channels;  // channels of all groups
     const Taps& taps;
 
     __device__ int tap_columns() const { return taps.columns.count; }

@@ -179,39 +179,50 @@ struct MatrixRows {
     }
 };
 
+// A (tap, channel) row of grad_weight's A: how far from a pixel's base it reads, and which channel of all groups.
+struct TapRow {
+    int dy, dx, channel;
+};
+__device__ inline TapRow tap_row(const Problem& p, const Tap& tap, int group) {
+    return {tap.m * p.dilation_height - p.pad_top, tap.n * p.dilation_width - p.pad_left,
+            group * p.c_in_per_group() + tap.channel};
+}
+
 // Neighbours are (tap, channel) rows of grad_weight's A, whose terms are output pixels.
 template <typename Real, int kEach, int kVector>
 struct PixelsOfTaps {
     static constexpr bool kAlong = false;
 
     const Problem& p;
-    const Real* x_group;
-    int rows_left;  // of A, from this thread's first one on
-    Tap tap;        // of that one
-    int dy, dx;     // where it reads
+    const Real* x;
+    const TapRow& row;  // this thread's first one; it may lie in shared memory
+    int rows_left;      // from that one on
+    int group;
+    Tap tap;  // of that row
     PixelWalk walk;
     int pixels_left;
 
-    // first: this thread's first row of A. The thread begins with output pixel `pixel`, of `pixels_left`, and goes `step`
-    // further with each slice.
-    __device__ PixelsOfTaps(const Problem& p, const Real* x_group, int first, long long pixel, int pixels_left,
-                            const Pixel& step)
+    // first: this thread's first row of A, of which `row` becomes the tap_row. The thread begins with output pixel
+    // `pixel`, of `pixels_left`, and goes `step` further with each slice.
+    __device__ PixelsOfTaps(const Problem& p, const Real* x, TapRow& row, int group, int first, long long pixel,
+                            int pixels_left, const Pixel& step)
         : p(p),
-          x_group(x_group),
+          x(x),
+          row(row),
           rows_left(p.taps() * p.c_in_per_group() - first),
+          group(group),
           tap(tap_of(rows_left > 0 ? first : 0, p.kernel_width, p.c_in_per_group())),
-          dy(tap.m * p.dilation_height - p.pad_top),
-          dx(tap.n * p.dilation_width - p.pad_left),
           walk{pixel_of(pixels_left > 0 ? pixel : 0, p.out_height, p.out_width), step},
-          pixels_left(kVector == kEach && rows_left <= 0 ? 0 : pixels_left) {}
+          pixels_left(kVector == kEach && rows_left <= 0 ? 0 : pixels_left) {
+        row = tap_row(p, tap, group);
+    }
 
     template <int kStep>
     __device__ void fetch(Real (&values)[kEach]) {
         if (kVector == kEach) {
-            int y = walk.pixel.row * p.stride_height + dy, x = walk.pixel.column * p.stride_width + dx;
-            if (pixels_left > 0 && 0 <= y && y < p.height && 0 <= x && x < p.width) {
-                const Real* image = x_group + image_offset(walk.pixel.image, p.height, p.width, p.c_in);
-                load_vector(image + static_cast<long long>(y * p.width + x) * p.c_in + tap.channel, values);
+            long long element = pixels_left > 0 ? at(row) : -1;
+            if (element >= 0) {
+                load_vector(x + element, values);
             } else {
                 clear(values);
             }
@@ -219,8 +230,8 @@ struct PixelsOfTaps {
             Tap each = tap;
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
-                long long pixel = pixels_left > 0 && i < rows_left ? input_pixel(p, walk.pixel, each) : -1;
-                values[i] = pixel < 0 ? Precision<Real>::store(0) : x_group[pixel * p.c_in + each.channel];
+                long long element = pixels_left > 0 && i < rows_left ? at(tap_row(p, each, group)) : -1;
+                values[i] = element < 0 ? Precision<Real>::store(0) : x[element];
                 if (++each.channel == p.c_in_per_group()) {
                     each.channel = 0;
                     if (++each.n == p.kernel_width) {
@@ -232,6 +243,15 @@ struct PixelsOfTaps {
         }
         walk.advance(p.out_height, p.out_width);
         pixels_left -= kStep;
+    }
+
+private:
+    // The element of X that a row reads at the pixel where the walk is, -1 where that is padding.
+    __device__ long long at(const TapRow& row) const {
+        int u = walk.pixel.row * p.stride_height + row.dy, v = walk.pixel.column * p.stride_width + row.dx;
+        if (u < 0 || u >= p.height || v < 0 || v >= p.width) return -1;
+        long long pixel = static_cast<long long>(walk.pixel.image) * (p.height * p.width) + u * p.width + v;
+        return pixel * p.c_in + row.channel;
     }
 };
 

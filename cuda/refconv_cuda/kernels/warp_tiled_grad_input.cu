@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
     long long line = static_cast<long long>(column) * p.c_out + task.group * channels;
     weights[threadIdx.x] = column < task.columns ? line : -1;
     GatheredPixel a = {pixels[threadIdx.x], p.out_height, p.out_width, p.c_out, class_.taps};
-    WeightsOfTaps b = {weights[threadIdx.x], p.kernel_width, task.columns, p.c_out, class_.taps};
+    WeightsOfTaps b = {weights[threadIdx.x], task.columns, p.kernel_width, p.c_out, class_.taps};
     PairAlongTerms<Real, T::kEach, kVector, GatheredPixel, WeightsOfTaps> pair(gy, a, w, b, channels, at.term);
     auto fetch = [&](Real (&values_a)[1][T::kEach], Real (&values_b)[1][T::kEach]) {
         pair.template fetch<kK>(values_a[0], values_b[0]);
