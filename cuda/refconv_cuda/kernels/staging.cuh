@@ -42,23 +42,19 @@ struct TermWalk {
     }
 };
 
-// The channels of a tap in an operand, or zeros.
-template <typename Real>
-struct Line {
-    const Real* first;
-    bool zero;
-
-    __device__ Line(const Real* operand, long long offset) : first(operand + (offset < 0 ? 0 : offset)), zero(offset < 0) {}
-    template <int kEach>
-    __device__ void read(int channel, Real (&values)[kEach]) const {
-        if (zero) {
-            clear(values);
-        } else {
-            load_vector(first + channel, values);
-        }
+// Neighbours of a line of an operand that begins at an offset, or zeros where that is negative.
+template <typename Real, int kEach>
+__device__ inline void read_line(const Real* operand, long long offset, int channel, Real (&values)[kEach]) {
+    if (offset < 0) {
+        clear(values);
+    } else {
+        load_vector(operand + (offset + channel), values);
     }
-    __device__ Real element(int channel) const { return zero ? Precision<Real>::store(0) : first[channel]; }
-};
+}
+template <typename Real>
+__device__ inline Real line_element(const Real* operand, long long offset, int channel) {
+    return offset < 0 ? Precision<Real>::store(0) : operand[offset + channel];
+}
 
 // Neighbours are terms of a line of `operand`, which `Source` finds for each tap.
 template <typename Real, int kEach, int kVector, typename Source>
@@ -68,23 +64,23 @@ struct AlongTerms {
     const Real* operand;
     Source source;
     TermWalk walk;
-    Line<Real> line;
+    long long line;
 
     // first: how many terms before this thread's share of the first slice.
     __device__ AlongTerms(const Real* operand, const Source& source, int channels, int first)
-        : operand(operand), source(source), walk(channels), line(operand, source.at(0, 0)) {
+        : operand(operand), source(source), walk(channels), line(source.at(0, 0)) {
         move(first);
     }
 
     template <int kStep>
     __device__ void fetch(Real (&values)[kEach]) {
         if (kVector == kEach) {
-            line.read(walk.channel, values);
+            read_line(operand, line, walk.channel, values);
             move(kStep);
         } else {
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
-                values[i] = line.element(walk.channel);
+                values[i] = line_element(operand, line, walk.channel);
                 move(1);
             }
             move(kStep - kEach);
@@ -93,42 +89,44 @@ struct AlongTerms {
 
 private:
     __device__ void move(int terms) {
-        if (walk.move(terms, source.tap_columns())) line = Line<Real>(operand, source.at(walk.m, walk.n));
+        if (walk.move(terms, source.tap_columns())) line = source.at(walk.m, walk.n);
     }
 };
 
-// The same for a line of A and one of B, which the same taps lead along: one walk for both saves registers.
+// Where a line of A and one of B begin; one 128-bit access.
+struct alignas(16) LinePair {
+    long long a, b;
+};
+
+// The same for a line of A and one of B, which the same taps lead along. One walk leads along both, and `lines` lies in
+// shared memory: that saves the registers that would otherwise be spilled.
 template <typename Real, int kEach, int kVector, typename SourceA, typename SourceB>
 struct PairAlongTerms {
     const Real *operand_a, *operand_b;
     SourceA a;
     SourceB b;
     TermWalk walk;
-    Line<Real> line_a, line_b;
+    LinePair& lines;
 
-    __device__ PairAlongTerms(const Real* operand_a, const SourceA& a, const Real* operand_b, const SourceB& b, int channels,
-                              int first)
-        : operand_a(operand_a),
-          operand_b(operand_b),
-          a(a),
-          b(b),
-          walk(channels),
-          line_a(operand_a, a.at(0, 0)),
-          line_b(operand_b, b.at(0, 0)) {
+    __device__ PairAlongTerms(const Real* operand_a, const SourceA& a, const Real* operand_b, const SourceB& b,
+                              int channels, int first, LinePair& lines)
+        : operand_a(operand_a), operand_b(operand_b), a(a), b(b), walk(channels), lines(lines) {
+        lines = {a.at(0, 0), b.at(0, 0)};
         move(first);
     }
 
     template <int kStep>
     __device__ void fetch(Real (&values_a)[kEach], Real (&values_b)[kEach]) {
         if (kVector == kEach) {
-            line_a.read(walk.channel, values_a);
-            line_b.read(walk.channel, values_b);
+            LinePair now = lines;
+            read_line(operand_a, now.a, walk.channel, values_a);
+            read_line(operand_b, now.b, walk.channel, values_b);
             move(kStep);
         } else {
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
-                values_a[i] = line_a.element(walk.channel);
-                values_b[i] = line_b.element(walk.channel);
+                values_a[i] = line_element(operand_a, lines.a, walk.channel);
+                values_b[i] = line_element(operand_b, lines.b, walk.channel);
                 move(1);
             }
             move(kStep - kEach);
@@ -137,9 +135,7 @@ struct PairAlongTerms {
 
 private:
     __device__ void move(int terms) {
-        if (!walk.move(terms, a.tap_columns())) return;
-        line_a = Line<Real>(operand_a, a.at(walk.m, walk.n));
-        line_b = Line<Real>(operand_b, b.at(walk.m, walk.n));
+        if (walk.move(terms, a.tap_columns())) lines = {a.at(walk.m, walk.n), b.at(walk.m, walk.n)};
     }
 };
 

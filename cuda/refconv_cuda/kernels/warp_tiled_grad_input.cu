@@ -25,6 +25,7 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
     __shared__ PixelClass class_;
     __shared__ PixelBase pixels[T::kThreads];  // each thread's own: it needs them only at the next tap
     __shared__ long long weights[T::kThreads];
+    __shared__ LinePair lines[T::kThreads];
     if (threadIdx.x == 0) {
         PixelClasses classes(p);
         long long most_rows = static_cast<long long>(p.batch) * classes.height(0) * classes.width(0);
@@ -47,7 +48,8 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
     weights[threadIdx.x] = column < task.columns ? line : -1;
     GatheredPixel a = {pixels[threadIdx.x], p.out_height, p.out_width, p.c_out, class_.taps};
     WeightsOfTaps b = {weights[threadIdx.x], task.columns, p.kernel_width, p.c_out, class_.taps};
-    PairAlongTerms<Real, T::kEach, kVector, GatheredPixel, WeightsOfTaps> pair(gy, a, w, b, channels, at.term);
+    PairAlongTerms<Real, T::kEach, kVector, GatheredPixel, WeightsOfTaps> pair(
+        gy, a, w, b, channels, at.term, lines[threadIdx.x]);
     auto fetch = [&](Real (&values_a)[1][T::kEach], Real (&values_b)[1][T::kEach]) {
         pair.template fetch<kK>(values_a[0], values_b[0]);
     };
