@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from refconv.formats import format_of
 from refconv.problem import Operator, Problem
 from refconv_cuda.launchers.on_device import OnDevice
 from refconv_cuda.launchers.work import Work
@@ -18,7 +19,6 @@ from refconv_cuda.launchers.work import Work
 MULTIPROCESSORS = 132
 BANDWIDTH = 4.8e12  # bytes a second
 LAUNCH = 3e-6  # seconds
-BYTES = {"float64": 8, "float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2}
 # Multiply-adds a second, of ordinary and of tensor cores: half the FLOP of the data sheet.
 RATES = {"float64": 17e12, "float32": 33.5e12, "float16": 33.5e12, "bfloat16": 33.5e12}
 TENSOR_RATES = {"tf32": 247e12, "float16": 495e12, "bfloat16": 495e12}
@@ -56,7 +56,7 @@ def _judged(implementation: OnDevice, operator: Operator, problem: Problem, dtyp
     filled = work.blocks / (waves * MULTIPROCESSORS) if waves else 1.0
     times = {
         "multiply-adds": work.multiply_adds / (rate * work.pace * filled),
-        "memory": work.elements * BYTES[dtype] / BANDWIDTH,
+        "memory": work.elements * format_of(dtype).dtype.itemsize / BANDWIDTH,
         "launch": work.launches * LAUNCH,
     }
     limit = max(times, key=lambda name: times[name])

@@ -508,3 +508,20 @@ def test_structs_of_other_sizes_are_found_out(place, monkeypatch):
     monkeypatch.setattr(abi, "SIZES", (abi.SIZES[0] + 8, *abi.SIZES[1:]))
     with pytest.raises(CompileError, match=r"abi\.h has structs of .* bytes, abi\.py of"):
         value(3)
+
+
+@pytest.mark.parametrize(
+    ("told", "has_the_flag"),
+    [
+        ("Debian clang version 14.0.6", False),
+        ("clang version 15.0.0", True),
+        ("Ubuntu clang version 19.1.1 (1ubuntu1)", True),
+        ("g++ (Debian 12.2.0-14) 12.2.0", False),
+    ],
+)
+def test_a_flag_goes_to_the_compilers_that_know_it(tmp_path, monkeypatch, told, has_the_flag):
+    script = tmp_path / "c++"
+    script.write_text(f"#!/bin/sh\necho '{told}'\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("REFCONV_CXX", str(script))
+    assert ("-no-enable-noundef-analysis" in compiler.find().target_flags) == has_the_flag

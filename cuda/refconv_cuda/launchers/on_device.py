@@ -12,6 +12,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from refconv.formats import format_of
+from refconv.implementation import ImplementationError
 from refconv.problem import Operator, Problem
 from refconv_cuda import device, geometry
 from refconv_cuda.device import Array, Device
@@ -24,6 +26,11 @@ MOST_BLOCKS = 2**31 - 1  # of a grid's first dimension
 FILLING_BLOCKS = 2 * 132  # two blocks for each multiprocessor of an H100
 ELEMENTWISE_THREADS = 128
 ELEMENTWISE_BLOCKS = 2**16  # enough to fill any GPU; the kernels walk on in steps of the whole grid
+
+
+def sum_of_splits(dtype: str) -> Instance:
+    """The kernel that adds up the splits of a sum of that dtype."""
+    return Instance("sum_splits.cu", f"sum_splits<{C_NAMES[dtype]}>", ELEMENTWISE_THREADS)
 
 
 class OnDevice:
@@ -49,6 +56,13 @@ class OnDevice:
         there = copy.copy(self)
         there._chosen = device_
         return there
+
+    def in_format(self, name: str) -> Self:
+        """This implementation. Raises `ImplementationError` where its device cannot compute in that format."""
+        reason = self.device.lacks(format_of(name).storage)
+        if reason is not None:
+            raise ImplementationError(f"{self.name} in {name}: {reason}")
+        return self
 
     def instances(self) -> Iterable[Instance]:
         """Every kernel that it may ask its device for, in all of its dtypes."""
@@ -87,6 +101,9 @@ class OnDevice:
 
     def _operand(self, problem: Problem, name: str, value: object, shape: tuple[int, ...]) -> Array:
         geometry.struct(problem)  # a problem too large for the kernels is refused before anything is copied
+        supported = self.supports(problem)
+        if supported is not True:
+            raise ValueError(f"problem {problem} is not for {self.name}: {supported}")
         if not (isinstance(value, np.ndarray) or self.device.holds(value)):
             kind = f"{type(value).__module__}.{type(value).__name__}"
             raise TypeError(f"{name} is a {kind}, but the {self.device.name} device takes NumPy arrays")
@@ -99,6 +116,26 @@ class OnDevice:
 
     def _result(self, array: Array, like: object) -> Array:
         return array if self.device.holds(like) else self.device.to_host(array)
+
+    def _launch(self, file: str, name: str, blocks: int, threads: int, problem: Problem, *arguments: object) -> None:
+        """So many blocks in one dimension; none, where there is nothing to compute."""
+        if blocks > MOST_BLOCKS:
+            raise ValueError(f"problem {problem} needs {blocks} blocks of {name}, but a grid has {MOST_BLOCKS}")
+        if blocks > 0:
+            self.device.kernel(file, name)((blocks,), (threads,), arguments)
+
+    def _sum_of_splits(self, partial: Array, dtype: np.dtype[Any]) -> Array:
+        """The sum over the first axis of ``partial``, first to last, rounded once."""
+        splits, *shape = partial.shape
+        if splits == 1 and partial.dtype == dtype:
+            return partial[0]
+        result = self.device.empty(tuple(shape), dtype)
+        instance = sum_of_splits(dtype.name)
+        self._elementwise(
+            *(instance.file, instance.name, result.size),
+            *(partial, result, np.int64(result.size), np.int32(splits)),
+        )
+        return result
 
     def _elementwise(self, file: str, name: str, size: int, *arguments: object) -> None:
         """One thread an element, in as many rounds as it takes."""

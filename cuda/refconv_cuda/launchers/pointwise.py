@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from refconv.problem import OPERATORS, Operator, Problem
-from refconv_cuda.device import Array
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.warp_tiled import SIZES, TILES, VECTOR, WarpTiled
 from refconv_cuda.launchers.work import Work
@@ -21,7 +20,9 @@ class Pointwise(WarpTiled):
 
     def supports(self, problem: Problem) -> bool | str:
         """True for 1x1 kernels."""
-        return problem.kernel == (1, 1) or f"takes 1x1 kernels, not {problem.kernel.height}x{problem.kernel.width}"
+        if problem.kernel == (1, 1):
+            return True
+        return f"kernel = {problem.kernel.height}x{problem.kernel.width} must be 1x1"
 
     def instances(self) -> Iterable[Instance]:
         """Each operator with both tiles, and those of `WarpTiled` for the rest."""
@@ -35,14 +36,6 @@ class Pointwise(WarpTiled):
         """That of `WarpTiled`, at a slightly better pace where nothing is gathered."""
         work = super().work(operator, problem)
         return replace(work, pace=0.88) if self._family(problem, VECTOR) == "pointwise" and work.pace > 0.8 else work
-
-    def _operands(
-        self, problem: Problem, first: tuple[str, object, tuple[int, ...]], second: tuple[str, object, tuple[int, ...]]
-    ) -> tuple[Array, Array, str]:
-        refusal = self.supports(problem)
-        if isinstance(refusal, str):
-            raise ValueError(f"problem {problem}: {self.name} {refusal}")
-        return super()._operands(problem, first, second)
 
     def _family(self, problem: Problem, vector: int) -> str:
         dense = problem.stride == (1, 1) and problem.padding == (0, 0, 0, 0)

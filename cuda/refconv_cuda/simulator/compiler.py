@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,7 @@ CLANG_CHECK_FLAGS = (
 )
 # A lane that hands an unset variable to a shuffle does nothing wrong in CUDA; clang would conclude that it cannot.
 CLANG_FLAGS = ("-Xclang", "-no-enable-noundef-analysis")
+CLANG_CONCLUDES = 15  # the first release that does, and that knows the flag
 GCC_CHECK_FLAGS = (
     *CHECK_FLAGS,
     "-fsanitize=thread",
@@ -156,8 +158,10 @@ def _system(command: tuple[str, ...]) -> Compiler:
     level = ("-march=x86-64-v3",) if _has_avx2() else ()
     identity = done.stdout.splitlines()[0]
     # g++ makes the statics of templates unique in the process; two modules must not share theirs.
-    if "clang" in identity:
-        return Compiler(command, identity, (*level, *CLANG_FLAGS), CLANG_CHECK_FLAGS)
+    clang = re.search(r"\bclang version (\d+)", identity)
+    if clang:
+        flags = CLANG_FLAGS if int(clang[1]) >= CLANG_CONCLUDES else ()
+        return Compiler(command, identity, (*level, *flags), CLANG_CHECK_FLAGS)
     return Compiler(command, identity, (*level, "-fno-gnu-unique"), GCC_CHECK_FLAGS)
 
 

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from refconv.explain.form import Form
+from refconv.formats import Format
 from refconv.operands import Array
 from refconv.problem import Operator, Problem
 
 
 @dataclass(frozen=True)
 class Case:
-    """One call: an operator, its operands in the contract's order, and the problem."""
+    """One call: an operator, its operands in the contract's order, the problem, and the format."""
 
     operator: Operator
     first: Array
     second: Array
     problem: Problem
+    format: Format
 
     @cached_property
     def expected(self) -> Array:
