@@ -14,6 +14,7 @@ from refconv import exact, index_sum, lowering
 from refconv.problem import OPERATORS, Padding, Pair, Problem
 from refconv_cuda import convolution, device, geometry
 from refconv_cuda.device import KERNELS
+from refconv_cuda.launchers.direct import Direct
 from refconv_cuda.launchers.im2col import Im2col
 from refconv_cuda.launchers.implicit_gemm import LARGE, SMALL, ImplicitGemm, Tile
 from refconv_cuda.launchers.on_device import FILLING_BLOCKS
@@ -26,6 +27,7 @@ ODD = Tile(m=32, n=16, k=4, rows=4, columns=2)
 IM2COL = Im2col(SIMULATOR)
 SMALL_TILES = ImplicitGemm(tile=SMALL, device_=SIMULATOR)
 IMPLEMENTATIONS = {
+    "direct": Direct(SIMULATOR),
     "im2col": IM2COL,
     "16x16x8": SMALL_TILES,
     "64x64x16": ImplicitGemm("implicit-gemm-64", tile=LARGE, device_=SIMULATOR),
@@ -531,14 +533,9 @@ def anything(shape, dtype=np.float32):
 def imagined(implementation, operator, problem, imaginary=None):
     """What the implementation would launch."""
     imaginary = imaginary or Imaginary()
-    implementation = (
-        Im2col(imaginary)
-        if isinstance(implementation, Im2col)
-        else ImplicitGemm(tile=implementation.tile, splits=implementation.splits, device_=imaginary)
-    )
     shapes = shapes_of(problem)
     operands = (anything(shapes[name]) for name in OPERANDS[operator])
-    getattr(implementation, operator)(*operands, problem)
+    getattr(implementation.at(imaginary), operator)(*operands, problem)
     return imaginary.launches
 
 

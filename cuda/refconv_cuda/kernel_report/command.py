@@ -33,10 +33,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _choose(options: argparse.Namespace) -> int:
     dtype = options.dtype or "float32"
-    choosers = {name: auto for auto in convolution.CHOOSERS for name in auto.dtypes}
-    if dtype not in choosers:
-        raise UsageError(f"dtype {dtype} must be one of {', '.join(choosers)}")
-    for line in choice.told(choosers[dtype], options.choose, dtype):
+    auto = convolution.auto
+    if dtype not in auto.dtypes:
+        raise UsageError(f"dtype {dtype} must be one of {', '.join(auto.dtypes)}")
+    for line in choice.told(auto, options.choose, dtype):
         print(line)
     return 0
 

@@ -65,15 +65,3 @@ __global__ void __launch_bounds__((kM / kRowsEach) * (kN / kColumnsEach))
         }
     }
 }
-
-// gw[e] = sum over the splits of partial[split, e], first to last, rounded once.
-template <typename Real>
-__global__ void sum_splits(const typename Precision<Real>::Sum* __restrict__ partial, Real* __restrict__ gw,
-                           long long size, int splits) {
-    long long step = static_cast<long long>(gridDim.x) * blockDim.x;
-    for (long long e = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; e < size; e += step) {
-        typename Precision<Real>::Sum sum = 0;
-        for (int split = 0; split < splits; ++split) sum += partial[split * size + e];
-        gw[e] = Precision<Real>::store(sum);
-    }
-}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
 
+from refconv.formats import FLOATS
 from refconv.problem import Operator, Problem
 from refconv_cuda import choose
 from refconv_cuda.device import Array, Device
@@ -14,8 +17,8 @@ from refconv_cuda.launchers.on_device import OnDevice
 class Auto(OnDevice):
     """Hands each call to one of several implementations.
 
-    among: those to choose from. dtypes: those it offers; ``tf32``, which is stored as float32, stands alone, for an
-    array cannot say that it is wanted. using: the names of those that operators are handed to whatever the choice.
+    among: those to choose from; it offers every format that one of them does. using: the names of those that operators
+    are handed to whatever the choice.
     """
 
     def __init__(
@@ -23,15 +26,13 @@ class Auto(OnDevice):
         name: str,
         *,
         among: Sequence[OnDevice],
-        dtypes: Sequence[str],
         using: Mapping[Operator, str] | None = None,
         device_: Device | None = None,
     ) -> None:
         super().__init__(device_)
-        if "tf32" in dtypes and len(dtypes) > 1:
-            raise ValueError(f"dtypes = {', '.join(dtypes)} must be tf32 alone, or be without it")
         self.name = name
-        self.dtypes = tuple(dtypes)
+        self.dtypes = tuple(form for form in FLOATS if any(form in one.dtypes for one in among))
+        self._format: str | None = None  # None: what the operands are stored in, so float32 is never taken for tf32
         self._among = {implementation.name: implementation for implementation in among}
         self._using = dict(using or {})
         for operator, wanted in self._using.items():
@@ -42,6 +43,12 @@ class Auto(OnDevice):
         """Those of all that it chooses from."""
         for implementation in self._among.values():
             yield from implementation.instances()
+
+    def in_format(self, name: str) -> Self:
+        """This implementation as it computes in a format. Raises `ImplementationError` where its device cannot."""
+        there = copy.copy(super().in_format(name))
+        there._format = name
+        return there
 
     @property
     def variants(self) -> dict[str, OnDevice]:
@@ -75,7 +82,8 @@ class Auto(OnDevice):
 
     def _for(self, operator: Operator, first: Array, problem: Problem) -> OnDevice:
         stored = getattr(getattr(first, "dtype", None), "name", "")
-        return self.chosen(operator, problem, "tf32" if self.dtypes == ("tf32",) else stored)
+        asked = self._format
+        return self.chosen(operator, problem, asked if asked and FLOATS[asked].storage == stored else stored)
 
     def _here(self, implementation: OnDevice) -> OnDevice:
         return implementation if self._chosen is None else implementation.at(self._chosen)

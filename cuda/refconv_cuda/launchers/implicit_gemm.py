@@ -12,7 +12,7 @@ from refconv.problem import OPERATORS, Operator, Problem
 from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, FILLING_BLOCKS, MOST_BLOCKS, SUMS, OnDevice
+from refconv_cuda.launchers.on_device import C_NAMES, FILLING_BLOCKS, MOST_BLOCKS, SUMS, OnDevice, sum_of_splits
 from refconv_cuda.launchers.work import Work, least_elements, product_shape, tiled_product
 
 
@@ -66,10 +66,11 @@ class ImplicitGemm(OnDevice):
 
     def instances(self) -> Iterable[Instance]:
         """Each operator with its tile, and the sum over splits."""
-        for real in (C_NAMES[dtype] for dtype in self.dtypes):
+        for dtype in self.dtypes:
             for operator in OPERATORS:
-                yield Instance(f"implicit_gemm_{operator}.cu", self._kernel(operator, real), self.tile.threads)
-            yield Instance("implicit_gemm_grad_weight.cu", f"sum_splits<{real}>", ELEMENTWISE_THREADS)
+                kernel = self._kernel(operator, C_NAMES[dtype])
+                yield Instance(f"implicit_gemm_{operator}.cu", kernel, self.tile.threads)
+            yield sum_of_splits(dtype)
 
     @property
     def variants(self) -> dict[str, ImplicitGemm]:
@@ -120,17 +121,9 @@ class ImplicitGemm(OnDevice):
         g_, x_, real = self._operands(problem, ("gy", gy, problem.y_shape), ("x", x, problem.x_shape))
         rows, columns, terms = problem.terms("forward"), problem.c_out_per_group, problem.terms("grad_weight")
         splits, terms_each = self._split(self._blocks(rows, columns, problem.groups), terms)
-        sums = SUMS[g_.dtype.name]
-        partial = self.device.empty((splits, *problem.w_shape), sums)
+        partial = self.device.empty((splits, *problem.w_shape), SUMS[g_.dtype.name])
         self._multiply("grad_weight", real, problem, rows, columns, splits, (g_, x_, partial), (np.int64(terms_each),))
-        if splits == 1 and sums == g_.dtype.name:
-            return self._result(partial[0], gy)
-        gw = self.device.empty(problem.w_shape, g_.dtype)
-        self._elementwise(
-            *("implicit_gemm_grad_weight.cu", f"sum_splits<{real}>", gw.size),
-            *(partial, gw, np.int64(gw.size), np.int32(splits)),
-        )
-        return self._result(gw, gy)
+        return self._result(self._sum_of_splits(partial, g_.dtype), gy)
 
     def _multiply(
         self,

@@ -28,6 +28,11 @@ ELEMENTWISE_THREADS = 128
 ELEMENTWISE_BLOCKS = 2**16  # enough to fill any GPU; the kernels walk on in steps of the whole grid
 
 
+def sum_of_splits(dtype: str) -> Instance:
+    """The kernel that adds up the splits of a sum of that dtype."""
+    return Instance("sum_splits.cu", f"sum_splits<{C_NAMES[dtype]}>", ELEMENTWISE_THREADS)
+
+
 class OnDevice:
     """What the implementations share: the device, and the way in and out of it."""
 
@@ -54,10 +59,20 @@ class OnDevice:
 
     def in_format(self, name: str) -> Self:
         """This implementation. Raises `ImplementationError` where its device cannot compute in that format."""
-        reason = self.device.lacks(format_of(name).storage)
+        reason = self.device.lacks(format_of(name).storage) or self._too_old(name)
         if reason is not None:
             raise ImplementationError(f"{self.name} in {name}: {reason}")
         return self
+
+    def least(self, name: str) -> int:
+        """The first architecture that computes in the format of that name, as 80 for sm_80; 0 where all do."""
+        return 0
+
+    def _too_old(self, name: str) -> str | None:
+        least, found = self.least(name), self.device.architecture
+        if found is None or found >= least:
+            return None
+        return f"this GPU is sm_{found}, but {name} needs the tensor cores of sm_{least} or later"
 
     def instances(self) -> Iterable[Instance]:
         """Every kernel that it may ask its device for, in all of its dtypes."""
@@ -96,11 +111,14 @@ class OnDevice:
 
     def _operand(self, problem: Problem, name: str, value: object, shape: tuple[int, ...]) -> Array:
         geometry.struct(problem)  # a problem too large for the kernels is refused before anything is copied
+        supported = self.supports(problem)
+        if supported is not True:
+            raise ValueError(f"problem {problem} is not for {self.name}: {supported}")
         if not (isinstance(value, np.ndarray) or self.device.holds(value)):
             kind = f"{type(value).__module__}.{type(value).__name__}"
             raise TypeError(f"{name} is a {kind}, but the {self.device.name} device takes NumPy arrays")
         array: Any = value
-        if array.dtype.name not in self.dtypes:
+        if array.dtype.name not in {format_of(dtype).storage for dtype in self.dtypes}:
             raise TypeError(f"{name} has dtype {array.dtype}, but {self.name} is for {', '.join(self.dtypes)}")
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}, but the problem needs {shape}")
@@ -108,6 +126,26 @@ class OnDevice:
 
     def _result(self, array: Array, like: object) -> Array:
         return array if self.device.holds(like) else self.device.to_host(array)
+
+    def _launch(self, file: str, name: str, blocks: int, threads: int, problem: Problem, *arguments: object) -> None:
+        """So many blocks in one dimension; none, where there is nothing to compute."""
+        if blocks > MOST_BLOCKS:
+            raise ValueError(f"problem {problem} needs {blocks} blocks of {name}, but a grid has {MOST_BLOCKS}")
+        if blocks > 0:
+            self.device.kernel(file, name)((blocks,), (threads,), arguments)
+
+    def _sum_of_splits(self, partial: Array, dtype: np.dtype[Any]) -> Array:
+        """The sum over the first axis of ``partial``, first to last, rounded once."""
+        splits, *shape = partial.shape
+        if splits == 1 and partial.dtype == dtype:
+            return partial[0]
+        result = self.device.empty(tuple(shape), dtype)
+        instance = sum_of_splits(dtype.name)
+        self._elementwise(
+            *(instance.file, instance.name, result.size),
+            *(partial, result, np.int64(result.size), np.int32(splits)),
+        )
+        return result
 
     def _elementwise(self, file: str, name: str, size: int, *arguments: object) -> None:
         """One thread an element, in as many rounds as it takes."""

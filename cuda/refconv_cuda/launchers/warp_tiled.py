@@ -14,7 +14,7 @@ from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.gathered import Product, takes_vectors
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, SUMS, OnDevice
+from refconv_cuda.launchers.on_device import C_NAMES, SUMS, OnDevice, sum_of_splits
 from refconv_cuda.launchers.work import Work, least_elements, tiled_product
 
 MULTIPROCESSORS = 132  # of an H100
@@ -98,8 +98,8 @@ class WarpTiled(OnDevice):
             for operator in OPERATORS:
                 tiles = TILES[dtype]
                 for tile, vector in ((tiles["large"], VECTOR), (tiles["small"], VECTOR), (tiles["small"], 1)):
-                    yield Instance(*self._kernel(operator, dtype, vector, tile), tile.threads)
-            yield Instance("implicit_gemm_grad_weight.cu", f"sum_splits<{C_NAMES[dtype]}>", ELEMENTWISE_THREADS)
+                    yield Instance(*self._kernel("warp_tiled", operator, dtype, vector, tile), tile.threads)
+            yield sum_of_splits(dtype)
 
     @property
     def variants(self) -> dict[str, WarpTiled]:
@@ -151,23 +151,16 @@ class WarpTiled(OnDevice):
 
     def grad_weight(self, gy: Array, x: Array, problem: Problem) -> Array:
         """dW, shape ``problem.w_shape``; the sum over pixels in `splits` parts, added in a fixed order."""
-        g_, x_, real = self._operands(problem, ("gy", gy, problem.y_shape), ("x", x, problem.x_shape))
+        g_, x_, _ = self._operands(problem, ("gy", gy, problem.y_shape), ("x", x, problem.x_shape))
         vector, tile = self._choose("grad_weight", problem, g_.dtype.name, (g_, x_))
         splits, terms_each = self._split("grad_weight", problem, tile)
         partial = self.device.empty((splits, *problem.w_shape), SUMS[g_.dtype.name])
-        self._launch("grad_weight", problem, vector, tile, splits, g_, x_, partial, more=(np.int64(terms_each),))
-        if splits == 1:
-            return self._result(partial[0], gy)
-        gw = self.device.empty(problem.w_shape, g_.dtype)
-        self._elementwise(
-            *("implicit_gemm_grad_weight.cu", f"sum_splits<{real}>", gw.size),
-            *(partial, gw, np.int64(gw.size), np.int32(splits)),
-        )
-        return self._result(gw, gy)
+        self._product("grad_weight", problem, vector, tile, splits, g_, x_, partial, more=(np.int64(terms_each),))
+        return self._result(self._sum_of_splits(partial, g_.dtype), gy)
 
     def _multiply(self, operator: Operator, problem: Problem, arrays: tuple[Array, Array, Array]) -> None:
         vector, tile = self._choose(operator, problem, arrays[0].dtype.name, arrays)
-        self._launch(operator, problem, vector, tile, 1, *arrays)
+        self._product(operator, problem, vector, tile, 1, *arrays)
 
     def _choose(
         self, operator: Operator, problem: Problem, dtype: str, arrays: Iterable[Array]
@@ -194,7 +187,7 @@ class WarpTiled(OnDevice):
             return 1, product.terms
         return product.split(tile.m, tile.n, tile.k, tile.resident, self.splits)
 
-    def _launch(
+    def _product(
         self,
         operator: Operator,
         problem: Problem,
@@ -206,12 +199,15 @@ class WarpTiled(OnDevice):
     ) -> None:
         """One kernel: a block for each tile, part and split."""
         blocks = Product.of(operator, problem).grid(problem, tile.m, tile.n, splits)
-        if blocks == 0:
-            return
-        kernel = self.device.kernel(*self._kernel(operator, arrays[0].dtype.name, vector, tile))
-        kernel((blocks,), (tile.threads,), (*arrays, geometry.struct(problem), *more))
+        file, name = self._kernel(self._family(problem, vector), operator, arrays[0].dtype.name, vector, tile)
+        self._launch(file, name, blocks, tile.threads, problem, *arrays, geometry.struct(problem), *more)
 
-    def _kernel(self, operator: Operator, dtype: str, vector: int, tile: WarpTile) -> tuple[str, str]:
+    def _family(self, problem: Problem, vector: int) -> str:
+        """Whose kernels are launched."""
+        return "warp_tiled"
+
+    @staticmethod
+    def _kernel(family: str, operator: Operator, dtype: str, vector: int, tile: WarpTile) -> tuple[str, str]:
         """File and name of an instance."""
-        name = f"warp_tiled_{operator}"
+        name = f"{family}_{operator}"
         return f"{name}.cu", f"{name}<{C_NAMES[dtype]}, {vector}, {tile.arguments()}>"

@@ -63,7 +63,9 @@ def compile_ours(file: str, architecture: str) -> Compiled:
     """
     asked = [instance.name for instance in instances.of_file(file)]
     arguments = gpu.raw_module_arguments(file, "")
-    return _compile(KERNELS / file, arguments["code"], asked, arguments["options"], architecture)
+    # CuPy adds the headers of CUDA itself.
+    options = (*arguments["options"], *(f"-I{directory}" for directory in library.headers()))
+    return _compile(KERNELS / file, arguments["code"], asked, options, architecture)
 
 
 def compile_file(

@@ -1,0 +1,42 @@
+// Neighbouring channels of one pixel: read and written as one access, added up in the type of the sums.
+#pragma once
+
+#include "precision.cuh"
+
+template <typename Real, int kVector>
+struct alignas(kVector * sizeof(typename Precision<Real>::Sum)) Channels {
+    using P = Precision<Real>;
+    struct alignas(kVector * sizeof(Real)) Stored {
+        Real of[kVector];
+    };
+
+    typename P::Sum of[kVector];
+
+    __device__ static Channels zero() {
+        Channels result;
+#pragma unroll
+        for (int v = 0; v < kVector; ++v) result.of[v] = 0;
+        return result;
+    }
+
+    // The address must be a multiple of what is read or written.
+    __device__ static Channels load(const Real* from) {
+        Stored stored = *reinterpret_cast<const Stored*>(from);
+        Channels result;
+#pragma unroll
+        for (int v = 0; v < kVector; ++v) result.of[v] = P::load(stored.of[v]);
+        return result;
+    }
+
+    __device__ void store(Real* to) const {
+        Stored stored;
+#pragma unroll
+        for (int v = 0; v < kVector; ++v) stored.of[v] = P::store(of[v]);
+        *reinterpret_cast<Stored*>(to) = stored;
+    }
+
+    __device__ void add_product(const Channels& a, const Channels& b) {
+#pragma unroll
+        for (int v = 0; v < kVector; ++v) of[v] += a.of[v] * b.of[v];
+    }
+};
