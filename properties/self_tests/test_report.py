@@ -341,6 +341,23 @@ def test_the_worst_verdict_over_the_dtypes_counts(tmp_path):
     assert ("Our kernels", "In 2 runs, 2 of 3 laws tried hold, in 30 examples.") in page.known.items
 
 
+def test_certificates_by_hand(tmp_path):
+    told = {"layer": "a", "problem": "b1h1w1i1o1k1", "reason": "", "scaled": ""}
+    layers = [told | {"operator": "forward", "verdict": "held", "probability": 2e-9}]
+    layers += [told | {"operator": "grad_input", "verdict": "held", "probability": 1e-9, "scaled": "batch 4 to 1"}]
+    layers += [told | {"operator": "grad_weight", "verdict": "broken", "reason": "dW[0,0,0,0] = 1, but the sum is 2"}]
+    layers += [told | {"layer": "b", "operator": "forward", "verdict": "skipped"}]
+    report_ = {"version": "0.1.0", "implementation": "mine", "spec": "mine", "device": "gpu", "dtype": "tf32"}
+    page = report.page(read(tmp_path, report_ | {"seed": 1, "memory": 5, "layers": layers}))
+    assert table(page, "Results of the three operators")[1] == ["mine", "gpu, tf32", "2", "1", "2", "1", "1"]
+    assert plain(every(page, Paragraph)[0].text) == (
+        "Of 4 results on 2 layers, 2 are right and 1 wrong; that a wrong one is among the right has a probability of "
+        "3.00e-09 at most."
+    )
+    [wrong] = every(page, blocks.Bullets)
+    assert wrong.items == [("a, grad_weight", "mine on gpu, tf32: dW[0,0,0,0] = 1, but the sum is 2")]
+
+
 def test_coverage_is_that_of_the_run_that_has_least(tmp_path):
     one, other = (
         results.check({}, {"batch 0": few, "one row": 70}, dtype=dtype) for few, dtype in ((5, "a"), (9, "b"))

@@ -59,6 +59,7 @@ HOSTILE = {
     "a peer that is not there": (with_(extra(peer="cudnn")), "compared with cudnn, which this run has not timed"),
     "a ratio that is not so": (with_(extra(peer_ratio=3.0)), "has peer_ratio 3.0, but its medians say 2"),
     "another verdict": (json.dumps(results.check({"crop": "fine"}, {})), "fine.*\\$.runs\\[0\\].laws\\[0\\].verdict"),
+    "certificates of a number": ('{"layers": 5}', "layers|version|missing"),
     "negative coverage": (json.dumps(results.check({}, {"one row": -1})), ">= 0"),
     "NVRTC of a number": ('{"nvrtc": 12, "architectures": [], "kernels": {}}', "Expected `str`.*nvrtc"),
     "registers of text": (

@@ -98,7 +98,7 @@ def test_nothing_is_loaded_from_anywhere(tmp_path):
 def test_a_page_of_no_figures_says_what_would_fill_it(tmp_path):
     text = render.markdown(report.page(read(tmp_path, results.check({"crop": "held"}, {}))), "figures")
     assert "No layers on a GPU" in text
-    assert "refconv bench" in text
+    assert "python reports/on_gpu.py" in text
     assert "No speed of the simulator, the laws and planted bugs" in text
     assert "## What is known" not in text.replace("## What is known\n\n- **Our kernels.**", "")
 

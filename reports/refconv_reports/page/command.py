@@ -69,6 +69,7 @@ def _from(found: Stored) -> str:
     parts = [
         count(len(found.runs), "run") + f" on {count(len(found.machines), 'machine')}",
         count(sum(len(check.runs) for check in found.checks), "checked implementation"),
+        *([count(len(found.certified), "report") + " of certificates"] if found.certified else []),
         count(len(found.findings), "released framework"),
         count(len(found.kernels), "CUDA version"),
     ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from refconv.problem import OPERATORS
-from refconv_reports.page.stored import Dtype, Layer, Machine, Run, common
+from refconv_reports.page.schema import Dtype, Layer, Machine
+from refconv_reports.page.stored import Run, common
 
 DTYPES = get_args(Dtype)
 ROLES: tuple[Literal["ours", "oracle"], ...] = ("ours", "oracle")

@@ -10,7 +10,8 @@ from refconv.problem import Problem
 from refconv_reports.page import duels
 from refconv_reports.page.blocks import Block, Cell, Table, ratio
 from refconv_reports.page.roofline import fraction
-from refconv_reports.page.stored import Layer, Run
+from refconv_reports.page.schema import Layer
+from refconv_reports.page.stored import Run
 
 CUDNN, IM2COL = "torch-cudnn", "cublas-im2col"
 

@@ -16,7 +16,8 @@ from refconv.problem import OPERATORS
 from refconv_reports.page import duels
 from refconv_reports.page.blocks import Block, Cell, Code, Paragraph, Table, Text, count, number, ratio, slug
 from refconv_reports.page.drawing import COLOURS, MARKS, Sheet, figure, ticks
-from refconv_reports.page.stored import Run, Simulator
+from refconv_reports.page.schema import Simulator
+from refconv_reports.page.stored import Run
 
 
 @dataclass(frozen=True, eq=False)

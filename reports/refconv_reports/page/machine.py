@@ -11,7 +11,8 @@ from refconv_reports.page.goals import goals
 from refconv_reports.page.history import history
 from refconv_reports.page.ratios import ratio_cell, ratios
 from refconv_reports.page.roofline import roofline
-from refconv_reports.page.stored import Bug, Certificate, Law, Layer, Run, Simulator
+from refconv_reports.page.schema import Bug, Certificate, Law, Layer, Simulator
+from refconv_reports.page.stored import Run
 
 
 def machine(runs: Sequence[Run]) -> Section:

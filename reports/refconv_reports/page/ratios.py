@@ -27,7 +27,8 @@ from refconv_reports.page.blocks import (
 from refconv_reports.page.drawing import COLOURS, MARKS, Sheet, figure, ticks
 from refconv_reports.page.duels import Duel, Subject
 from refconv_reports.page.roofline import fraction
-from refconv_reports.page.stored import Layer, Run
+from refconv_reports.page.schema import Layer
+from refconv_reports.page.stored import Run
 
 FEW = 12  # rows that need not be folded
 

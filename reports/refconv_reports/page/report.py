@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from refconv_reports.page.blocks import Bullets, Code, Section, Table, Text, count, listed
+from refconv_reports.page.certified import certified
 from refconv_reports.page.compiled import compiled
 from refconv_reports.page.machine import glance, inventory, machine, title_of
-from refconv_reports.page.stored import Bug, Law, Layer, Simulator, Stored
+from refconv_reports.page.schema import Bug, Law, Layer, Simulator
+from refconv_reports.page.stored import Stored
 from refconv_reports.page.verdicts import columns, coverage, verdicts
 
-ON_GPU = "refconv bench --device gpu"
+ON_GPU = "python reports/on_gpu.py"
 ON_CPU = "refconv bench --device cpu"
 SUITE = "python -m pytest reports --benchmark-json reports/results/MACHINE-DATE.json"
+CERTIFY = "refconv certify reports/layers.csv --impl auto --json reports/checks/certify.json"
 CHECKS = "refconv check --json reports/checks/kernels.json"
 
 
@@ -30,7 +33,7 @@ def page(stored: Stored) -> Page:
     """The page of what is stored; what is not is named, with the command that would store it."""
     machines = [machine(runs) for runs in stored.machines]
     glances = tuple(table for runs in stored.machines if (table := glance(runs)))
-    others = [verdicts(stored), coverage(stored), compiled(stored)]
+    others = [verdicts(stored), certified(stored), coverage(stored), compiled(stored)]
     sections = (*machines, *(section for section in others if section is not None))
     return Page(Bullets(_known(stored)), Bullets(_missing(stored)), glances, sections)
 
@@ -76,6 +79,8 @@ def _missing(stored: Stored) -> list[tuple[str, Text]]:
         missing.append((f"No speed of {listed(unmeasured)}", told))
     if not any(run.coverage for check in stored.checks for run in check.runs):
         missing.append(("No check of our kernels", ("Laws and geometry: ", Code(CHECKS), ".")))
+    if not stored.certified:
+        missing.append(("No certificate of a layer", ("Layers of real size: ", Code(CERTIFY), ".")))
     if not stored.findings:
         missing.append(("No released framework", ("Under the laws: ", Code("python reports/findings.py"), ".")))
     if not stored.kernels:

@@ -18,7 +18,8 @@ from refconv_reports.page import duels
 from refconv_reports.page.blocks import Block, Paragraph, count, listed, number, ratio, slug
 from refconv_reports.page.drawing import COLOURS, Sheet, figure, log_axis
 from refconv_reports.page.duels import Subject
-from refconv_reports.page.stored import Layer, Run
+from refconv_reports.page.schema import Layer
+from refconv_reports.page.stored import Run
 
 
 def roofline(run: Run, subject: Subject) -> list[Block]:

@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 
 from refconv_reports.page.blocks import Block, Cell, Code, Table, Text, count, duration, number, slug
 from refconv_reports.page.drawing import COLOURS, MARKS, Sheet, figure, log_axis, ticks
-from refconv_reports.page.stored import Bug, Certificate, Law, Run, Simulator
+from refconv_reports.page.schema import Bug, Certificate, Law, Simulator
+from refconv_reports.page.stored import Run
 
 
 def simulator(run: Run) -> list[Block]:

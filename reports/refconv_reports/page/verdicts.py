@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from refconv_reports.page.blocks import Block, Cell, Code, Paragraph, Section, Table, Text, count, listed, number
 from refconv_reports.page.drawing import COLOURS, Sheet, figure, log_axis, ticks
-from refconv_reports.page.stored import CheckedRun, Stored
+from refconv_reports.page.schema import CheckedRun
+from refconv_reports.page.stored import Stored
 
 WORST_FIRST = ("broken", "held", "vacuous", "skipped", "not offered")
 TONES = {"broken": "bad", "held": "good", "vacuous": "quiet", "skipped": "quiet", "not offered": "quiet"}
