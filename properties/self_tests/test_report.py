@@ -15,7 +15,7 @@ pytest.importorskip("jinja2", reason="the page needs pip install 'refconv[report
 
 from report_pages import cells, every, read, table
 
-from refconv_reports.page import blocks, duels, history, render, report, stored
+from refconv_reports.page import blocks, drawing, duels, history, render, report, stored
 from refconv_reports.page.blocks import Figure, Paragraph, plain
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
@@ -179,6 +179,20 @@ def test_the_simulator_by_hand(tmp_path):
 )
 def test_a_number_has_three_figures(value, told):
     assert blocks.number(value) == told
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.8, 30, [1, 2, 5, 10, 20]),
+        (2.1, 700, [5, 10, 50, 100, 500]),
+        (0.5, 20_000, [1, 10, 100, 1000, 10_000]),
+        (1e-9, 1e6, [1e-9, 1e-6, 1e-3, 1, 1e3, 1e6]),
+        *((value / drawing.ROOM, value * drawing.ROOM, [tick]) for value, tick in ((3.15, 2), (3.17, 5))),
+    ],
+)
+def test_ticks_of_a_logarithmic_axis(low, high, ticks):
+    assert drawing.log_ticks(low, high) == pytest.approx(ticks)
 
 
 @pytest.mark.parametrize(

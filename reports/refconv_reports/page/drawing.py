@@ -43,6 +43,7 @@ COLOURS = {
 MARKS = (("one", "o"), ("two", "s"), ("three", "^"), ("four", "D"))  # told apart by shape as well
 WIDE, NARROW = 920, 336  # CSS pixels
 SIZE = 12.0
+ROOM = 1.6  # on both sides of a logarithmic axis; its square is above 5 / 2, so that one value has a tick
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "refconv",
@@ -131,17 +132,22 @@ def ticks(axes: Axes, which: str, values: Sequence[float], labels: Sequence[str]
     axis.set_minor_locator(NullLocator())
 
 
-def log_axis(axes: Axes, which: str, values: Sequence[float], most: int = 6) -> tuple[float, float]:
-    """A logarithmic axis that has room for the values; returns its limits. Ticks at powers of ten, or 1, 2, 5."""
-    low, high = min(values) / 1.5, max(values) * 1.5
+def log_axis(axes: Axes, which: str, values: Sequence[float]) -> tuple[float, float]:
+    """A logarithmic axis that has room for the values; returns its limits."""
+    low, high = min(values) / ROOM, max(values) * ROOM
     axes.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    marks = [10.0**power for power in powers if low <= 10.0**power <= high]
-    if len(marks) < 3:
-        fine = [step * 10.0**power for power in powers for step in (1, 2, 5)]
-        marks = [mark for mark in fine if low <= mark <= high]
-    ticks(axes, which, marks[:: -(-len(marks) // most)])
+    ticks(axes, which, log_ticks(low, high))
     return low, high
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Ticks between the two: 1, 2, 5, or if those are too many 1, 5, or powers of ten, or every other one, and so on."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps, every in (((1, 2, 5), 1), ((1, 5), 1), *(((1,), every) for every in range(1, 100))):
+        marks = [step * 10.0**power for power in powers if power % every == 0 for step in steps]
+        if len(inside := [mark for mark in marks if low <= mark <= high]) <= most:
+            return inside
+    raise ValueError(f"{low} to {high} is no range of a logarithmic axis")
 
 
 def _svg(slug: str, draw: Callable[[Sheet], None], width: int, alt: str) -> str:
