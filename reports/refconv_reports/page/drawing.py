@@ -141,7 +141,7 @@ def log_axis(axes: Axes, which: str, values: Sequence[float]) -> tuple[float, fl
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Ticks between the two: 1, 2, 5, or if those are too many 1, 5, or powers of ten, or every other one, and so on."""
+    """Ticks between the two: 1, 2, 5, or if those are too many 1, 5, or powers of ten, or every other one, ..."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps, every in (((1, 2, 5), 1), ((1, 5), 1), *(((1,), every) for every in range(1, 100))):
         marks = [step * 10.0**power for power in powers if power % every == 0 for step in steps]
