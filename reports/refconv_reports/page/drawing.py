@@ -141,13 +141,13 @@ def log_axis(axes: Axes, which: str, values: Sequence[float]) -> tuple[float, fl
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Ticks between the two: 1, 2, 5, or if those are too many 1, 5, or powers of ten, or every other one, ..."""
+    """Ticks between the two, so far apart that their labels have room: 1, 2, 5; 1, 5; powers of ten, thinned."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps, every in (((1, 2, 5), 1), ((1, 5), 1), *(((1,), every) for every in range(1, 100))):
-        marks = [step * 10.0**power for power in powers if power % every == 0 for step in steps]
-        if len(inside := [mark for mark in marks if low <= mark <= high]) <= most:
-            return inside
-    raise ValueError(f"{low} to {high} is no range of a logarithmic axis")
+    span = math.log10(high / low)
+    steps = (1, 2, 5) if span < 1.25 else (1, 5) if span < 2 else (1,)
+    marks = [step * 10.0**power for power in powers for step in steps]
+    inside = [mark for mark in marks if low <= mark <= high]
+    return inside[:: -(-len(inside) // most)]
 
 
 def _svg(slug: str, draw: Callable[[Sheet], None], width: int, alt: str) -> str:
