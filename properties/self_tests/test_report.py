@@ -16,7 +16,7 @@ pytest.importorskip("jinja2", reason="the page needs pip install 'refconv[report
 from report_pages import cells, every, read, table
 
 from refconv_reports.page import blocks, drawing, duels, history, render, report, stored
-from refconv_reports.page.blocks import Figure, Paragraph, plain
+from refconv_reports.page.blocks import Figure, Paragraph, Table, plain
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
 
@@ -413,6 +413,18 @@ def test_kernels_are_those_of_the_stored_files():
             found = on.get("sm_90")
             found = on[found] if isinstance(found, str) else found
             assert cell.startswith(f"{found['registers']}" if found else "-")
-            assert not found or cell.endswith(f" · {found['occupancy']:.0%}")
+            assert not found or cell.endswith(f" · {100 * found['occupancy']:.3g}%")
             compared += 1
     assert compared > 100
+
+
+@pytest.mark.parametrize(("instances", "rows", "folded"), [(4, 20, False), (8, 5, True)])
+def test_many_kernels_are_drawn_by_template(tmp_path, instances, rows, folded):
+    page = report.page(read(tmp_path, results.kernels(5, instances)))
+    [drawn] = every(page, Figure)
+    names = [text for text in ElementTree.fromstring(drawn.wide).itertext() if text.startswith("a_kernel")]
+    assert len(names) == rows
+    assert all(name.endswith(f" ({instances})") for name in names) is folded
+    assert [block.folded for block in every(page, Table)] == [folded, folded]
+    assert all(len(block.rows) == 5 * instances for block in every(page, Table))
+    assert "the lowest is 12.5%, a_kernel_with_a_long_name_0<__nv_bfloat16, 0, 128, 128, 32>." in drawn.alt
