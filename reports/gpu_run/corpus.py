@@ -87,7 +87,7 @@ def _expected(pair: Pair) -> str:
     """What the simulator finds: its tests hold it to that."""
     if _name(pair) in BEYOND:
         return "nothing"
-    return pair.kind + (f", {pair.name}.cu:{pair.here}" if pair.here else "")
+    return f"{pair.kind}, {pair.name}.cu:{pair.here}" if pair.here else f"{pair.kind}"
 
 
 class Runner:
