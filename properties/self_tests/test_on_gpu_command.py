@@ -181,6 +181,11 @@ def test_each_step_is_tried_and_the_status_says_the_worst(tmp_path, monkeypatch,
     assert ("ZeroDivisionError: a fault of the step's own" in told.out) == (fail in runs[:1])
 
 
+def test_what_is_told_of_a_step_is_one_line():
+    assert Outcome(WRONG, "first\nsecond").told == "first"
+    assert Outcome(WRONG, "x" * 400).told == "x" * steps.MOST_TOLD + " ..."
+
+
 def test_time_that_a_step_leaves_is_the_others(tmp_path, monkeypatch):
     boxes = []
     step = Step("quick", "a step", 1.0, lambda machine, seconds: boxes.append(seconds) or Outcome(RIGHT, ""))
