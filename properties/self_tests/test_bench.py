@@ -15,8 +15,9 @@ from refconv.layers import Layer
 from refconv.problem import Problem
 from refconv_reports.bench import choose, results
 from refconv_reports.bench.choose import Limits, Wanted
-from refconv_reports.bench.contest import Contest, WrongResult
+from refconv_reports.bench.contest import Contest, Refused, WrongResult
 from refconv_reports.bench.contestants import Field
+from refconv_reports.bench.run import prepared
 
 TINY = "b1h5w5i2o3k3p1"
 RIGHT = """
@@ -145,6 +146,27 @@ def test_an_implementation_that_raises_fails(refconv, mine, tmp_path):
     assert "RuntimeError: out of order" in ran.err
 
 
+def test_a_peer_that_raises_does_not(refconv, mine, tmp_path):
+    arguments = ("bench", TINY, "--device", "cpu", "--operator", "forward", "--impl", "windows")
+    ran = refconv(*arguments, "--peer", mine(RAISES), "--out", str(tmp_path / "run.json"))
+    assert ran.status == 0
+    assert "not measured: mine raised RuntimeError: out of order" in ran.err
+
+
+def test_without_rich(capsys, monkeypatch, tmp_path):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich", None)
+    assert cli.main(list(short("--impl", "lowering", "--out", tmp_path / "run.json"))) == 0
+    said = capsys.readouterr()
+    header, first, second = said.out.splitlines()
+    assert header == f"{'layer':14}  operator  dtype    implementation  " + header.partition("implementation  ")[2]
+    assert header.split()[4:] == ["median", "GFLOP/s", "GB/s", "x", "peer", "of", "roof"]
+    assert first.split()[:4] == [TINY, "forward", "float32", "windows"]
+    assert second.split()[0] == "lowering"
+    assert f"{TINY} forward float32 ..." in said.err
+
+
 def test_an_earlier_run_is_compared(stored, refconv, tmp_path):
     _, kept = stored
     earlier = tmp_path / "earlier.json"
@@ -203,7 +225,7 @@ def test_what_is_no_result_is_refused(capsys, tmp_path, text, words):
         (["nonsense"], "'nonsense' is no layer of the table, and no problem"),
         ([TINY, "--dtype", "float8"], "dtype 'float8' must be one of float64, float32, tf32"),
         ([TINY, "--impl", "nonsense"], "'nonsense' is not a registered implementation"),
-        ([TINY, "--peer", "torch-cudnn"], "libcuda.so.1"),
+        ([TINY, "--peer", "nonsense"], "'nonsense' is not a registered implementation"),
         ([TINY, "--impl", "transposed", "--peer", "transposed", "--operator", "forward"], "transposed has no forward"),
         ([TINY, "--layers", "nowhere.csv"], "cannot read nowhere.csv"),
         ([TINY, "--out", "/proc/nowhere/run.json"], "cannot write /proc/nowhere/run.json"),
@@ -268,11 +290,21 @@ def test_an_interrupted_run_keeps_what_it_has(mine, tmp_path):
     assert TINY in out
 
 
-def test_a_budget(refconv, mine, tmp_path):
-    again = ("--operator", "grad_input", "--impl", "lowering")
-    ran = refconv(*short("--impl", mine(SLOW), "--seconds", "0.5", "--out", tmp_path / "run.json", *again))
-    assert ran.status == 0
-    assert "not measured: 3 cases, for which there was no time" in ran.err
+def test_a_budget(monkeypatch, capsys, tmp_path):
+    wanted = Wanted((TINY,), operators=["forward"], peers=["windows"], implementations=["lowering"])
+    run = prepared(wanted, "cpu", seconds=1e6)
+    first, second = run.cases
+    assert run.measure(first).case.name == "windows"
+    run.seconds = 0.0
+    with pytest.raises(Refused, match=r"the 0 s are over"):
+        run.measure(second)
+    assert (len(run.measured), run.too_late) == (1, 1)
+
+    assert cli.main(list(short("--seconds", "0.001", "--out", tmp_path / "run.json"))) == 2
+    said = capsys.readouterr().err
+    assert "cases, for which there was no time" in said
+    assert said.endswith("refconv bench: nothing was measured\n")
+    assert not (tmp_path / "run.json").exists()
 
 
 def test_the_default_is_a_short_run():
