@@ -20,13 +20,16 @@ __device__ inline void clear(Real (&values)[kEach]) {
     for (int i = 0; i < kEach; ++i) values[i] = Precision<Real>::store(0);
 }
 
-// Terms one after another, tap by tap, with as many terms each as there are channels.
-struct TermWalk {
+// Terms one after another, tap by tap, with `channels` terms each. Count: int, or const int& for one in shared memory.
+template <typename Count>
+struct TermWalkOf {
+    Count channels;
     int m = 0, n = 0, channel = 0;
 
+    __device__ explicit TermWalkOf(Count channels) : channels(channels) {}
     // So many terms further; whether that led to another tap. It does once in `channels` terms; all other steps are
     // one addition.
-    __device__ bool move(int terms, int channels, int tap_columns) {
+    __device__ bool move(int terms, int tap_columns) {
         channel += terms;
         if (channel < channels) return false;
         do {
@@ -39,6 +42,7 @@ struct TermWalk {
         return true;
     }
 };
+using TermWalk = TermWalkOf<int>;
 
 // Neighbours of a line of an operand that begins at an offset, or zeros where that is negative.
 template <typename Real, int kEach>
@@ -61,13 +65,12 @@ struct AlongTerms {
 
     const Real* operand;
     Source source;
-    int channels;
     TermWalk walk;
     long long line;
 
     // first: how many terms before this thread's share of the first slice.
     __device__ AlongTerms(const Real* operand, const Source& source, int channels, int first)
-        : operand(operand), source(source), channels(channels), line(source.at(0, 0)) {
+        : operand(operand), source(source), walk(channels), line(source.at(0, 0)) {
         move(first);
     }
 
@@ -88,7 +91,7 @@ struct AlongTerms {
 
 private:
     __device__ void move(int terms) {
-        if (walk.move(terms, channels, source.tap_columns())) line = source.at(walk.m, walk.n);
+        if (walk.move(terms, source.tap_columns())) line = source.at(walk.m, walk.n);
     }
 };
 
@@ -104,13 +107,12 @@ struct PairAlongTerms {
     const Real *operand_a, *operand_b;
     SourceA a;
     SourceB b;
-    const int& channels;
-    TermWalk walk;
+    TermWalkOf<const int&> walk;
     LinePair& lines;
 
     __device__ PairAlongTerms(const Real* operand_a, const SourceA& a, const Real* operand_b, const SourceB& b,
                               const int& channels, int first, LinePair& lines)
-        : operand_a(operand_a), operand_b(operand_b), a(a), b(b), channels(channels), lines(lines) {
+        : operand_a(operand_a), operand_b(operand_b), a(a), b(b), walk(channels), lines(lines) {
         lines = {a.at(0, 0), b.at(0, 0)};
         move(first);
     }
@@ -135,7 +137,7 @@ struct PairAlongTerms {
 
 private:
     __device__ void move(int terms) {
-        if (walk.move(terms, channels, a.tap_columns())) lines = {a.at(walk.m, walk.n), b.at(walk.m, walk.n)};
+        if (walk.move(terms, a.tap_columns())) lines = {a.at(walk.m, walk.n), b.at(walk.m, walk.n)};
     }
 };
 
