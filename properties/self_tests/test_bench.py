@@ -13,7 +13,7 @@ from conftest import environment
 from refconv import cli
 from refconv.layers import Layer
 from refconv.problem import Problem
-from refconv_reports.bench import choose, results
+from refconv_reports.bench import choose, command, results
 from refconv_reports.bench.choose import Limits, Wanted
 from refconv_reports.bench.contest import Contest, Refused, WrongResult
 from refconv_reports.bench.contestants import Field
@@ -266,6 +266,27 @@ def test_a_full_disk(refconv):
     assert ran.status == 2
     assert "cannot write /dev/full: No space left on device" in ran.err
     assert "lowering" in ran.out  # what was measured is told all the same
+
+
+@pytest.mark.parametrize(("reader", "status"), [("| head -1", 0), ("> /dev/full", 2)], ids=["head", "full"])
+def test_a_table_that_nobody_reads_to_its_end(tmp_path, reader, status):
+    command = " ".join(("refconv", *short("--impl", "lowering", "--out", tmp_path / "run.json")))
+    script = f"{command} {reader}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert ("cannot write the table: No space left on device" in done.stderr) == (status == 2)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert (tmp_path / "run.json").exists()
+
+
+def test_an_interruption_before_anything_is_measured(capsys, monkeypatch):
+    def interrupted(*arguments, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "prepared", interrupted)
+    assert cli.main(list(short())) == 130
+    assert capsys.readouterr().err == "refconv bench: interrupted\n"
 
 
 def test_an_interrupted_run_keeps_what_it_has(mine, tmp_path):

@@ -77,7 +77,10 @@ def _by_rich(header: list[str], rows: list[list[str]], roles: list[str]) -> None
     for row, role in zip(rows, roles, strict=True):
         table.add_row(*(Text(word, style=STYLES[role] if place == 3 else "") for place, word in enumerate(row)))
     console = Console(highlight=False)
-    (console if console.is_terminal else Console(highlight=False, width=WIDE)).print(table)
+    console = console if console.is_terminal else Console(highlight=False, width=WIDE)
+    with console.capture() as drawn:
+        console.print(table)
+    sys.stdout.write(drawn.get())
 
 
 def _plainly(header: list[str], rows: list[list[str]]) -> None:
