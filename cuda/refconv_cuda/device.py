@@ -32,6 +32,10 @@ class Device(Protocol):
     def name(self) -> str:
         """``gpu`` or ``simulator``."""
 
+    @property
+    def architecture(self) -> int | None:
+        """Of a GPU, as 90 for sm_90; None where any kernel runs that can be compiled."""
+
     def lacks(self, dtype: str) -> str | None:
         """Why there are no arrays of that dtype here, in a sentence, or None."""
 

@@ -30,6 +30,10 @@ class Gpu:
         self._cupy = cupy
         self._poison = poison
 
+    @property
+    def architecture(self) -> int | None:
+        return int(self._cupy.cuda.Device().compute_capability)
+
     def lacks(self, dtype: str) -> str | None:
         """CuPy has bfloat16 from version 14 on (https://docs.cupy.dev/en/stable/upgrade.html)."""
         version = self._cupy.__version__
