@@ -162,7 +162,7 @@ def test_without_rich(capsys, monkeypatch, tmp_path):
     said = capsys.readouterr()
     header, first, second = said.out.splitlines()
     assert header == f"{'layer':14}  operator  dtype    implementation  " + header.partition("implementation  ")[2]
-    assert header.split()[4:] == ["median", "GFLOP/s", "GB/s", "x", "peer", "of", "roof"]
+    assert header.split()[4:] == ["median", "GFLOP/s", "GB/s", "x", "peer"]  # no roof is known
     assert first.split()[:4] == [TINY, "forward", "float32", "windows"]
     assert second.split()[0] == "lowering"
     assert f"{TINY} forward float32 ..." in said.err

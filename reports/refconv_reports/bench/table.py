@@ -20,7 +20,7 @@ Earlier = Mapping[tuple[str, ...], float] | None
 
 def printed(measured: Sequence[Measured], earlier: Earlier = None) -> None:
     """Prints the table, by rich if it is there, and below it the geometric means of the ratios to the peer."""
-    header, rows = cells(measured, earlier)
+    header, rows = _told(*cells(measured, earlier))
     try:
         _by_rich(header, rows, [one.case.role for one in measured])
     except ImportError:
@@ -63,6 +63,12 @@ def means(measured: Sequence[Measured]) -> list[str]:
         for (name, peer, operator, dtype), values in ratios.items()
         if len(values) > 1
     ]
+
+
+def _told(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Without the columns in which nothing is."""
+    kept = [place for place, name in enumerate(header) if name in WORDS or any(row[place] for row in rows)]
+    return [header[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def _by_rich(header: list[str], rows: list[list[str]], roles: list[str]) -> None:
