@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from refconv_cuda.launchers.depthwise import Depthwise
 from refconv_cuda.launchers.direct import Direct
+from refconv_cuda.launchers.few_channels import FewChannels
 from refconv_cuda.launchers.im2col import Im2col
 from refconv_cuda.launchers.implicit_gemm import LARGE, SMALL, ImplicitGemm
 from refconv_cuda.launchers.on_device import OnDevice
 
 depthwise = Depthwise()
 direct = Direct()
+few_channels = FewChannels()
 im2col = Im2col()
 implicit_gemm = ImplicitGemm(tile=SMALL)
 implicit_gemm_64 = ImplicitGemm("implicit-gemm-64", tile=LARGE)
 
-IMPLEMENTATIONS: tuple[OnDevice, ...] = (depthwise, direct, im2col, implicit_gemm, implicit_gemm_64)
+IMPLEMENTATIONS: tuple[OnDevice, ...] = (depthwise, direct, few_channels, im2col, implicit_gemm, implicit_gemm_64)

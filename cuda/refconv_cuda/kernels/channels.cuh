@@ -35,6 +35,11 @@ struct alignas(kVector * sizeof(typename Precision<Real>::Sum)) Channels {
         *reinterpret_cast<Stored*>(to) = stored;
     }
 
+    __device__ void add_multiple(typename P::Sum factor, const Channels& b) {
+#pragma unroll
+        for (int v = 0; v < kVector; ++v) of[v] += factor * b.of[v];
+    }
+
     __device__ void add_product(const Channels& a, const Channels& b) {
 #pragma unroll
         for (int v = 0; v < kVector; ++v) of[v] += a.of[v] * b.of[v];
