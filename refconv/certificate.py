@@ -26,10 +26,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from refconv import exact
-from refconv.formats import format_of
+from refconv.formats import FormatLike, format_of
 from refconv.operands import checked
 from refconv.problem import OPERATORS, Operator, Problem
 
@@ -90,18 +89,17 @@ class Pair:
     thinned: str
 
 
-def operands(operator: Operator, problem: Problem, seed: int, dtype: npt.DTypeLike) -> Pair:
+def operands(operator: Operator, problem: Problem, seed: int, form: FormatLike) -> Pair:
     """Random integers for which the result is stored exactly and its projections are exact; the same for a seed."""
-    form, terms = format_of(dtype), max(problem.terms(operator), 1)
+    form, terms = format_of(form), max(problem.terms(operator), 1)
     limit = exact.budget(form, 1, stored=True)
     headroom = max(1, -(-limit * LEAST_REACH**2 * _weights(operator, problem) // EXACT))
     if headroom > limit:
         raise ValueError(f"problem {problem} is too large: no sum over all of {operator}'s result is exact")
-    magnitude = exact.largest_magnitude(terms, dtype, headroom=headroom, stored=True)
+    magnitude = exact.largest_magnitude(terms, form, headroom=headroom, stored=True)
     shapes = {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
     first, second = (
-        exact.integers(shapes[name], max(magnitude, 1), dtype, seed, stream=STREAMS[name])
-        for name in OPERANDS[operator]
+        exact.integers(shapes[name], max(magnitude, 1), form, seed, stream=STREAMS[name]) for name in OPERANDS[operator]
     )
     if magnitude:
         return Pair(first, second, terms * magnitude**2, "")

@@ -2,7 +2,9 @@
 
 A sum of K products of integers of magnitude at most M is exact in a format of t significand bits, in any
 order, with or without fused multiply-add, whenever K M^2 <= 2^t: no partial sum can leave the integers that
-the format holds. So M = floor(sqrt(2^t / K)), capped by what the storage holds, and the comparison is ``==``.
+the format holds. So M = floor(sqrt(2^t / K)), capped by what an operand holds, and the comparison is ``==``.
+(A tensor core aligns the addends of a block to the largest and cuts off what is below 2^-23 of that. No addend exceeds
+2^24, and beside one of 2^24 all others are 0, so what is cut off is below 1 and an integer loses nothing.)
 
 One draw per problem is enough. A convolution is bilinear, and a wrong one that is still bilinear differs from
 it by a nonzero bilinear form, which vanishes on random operands from a set S with probability at most 2/|S|
@@ -13,11 +15,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from refconv.formats import Format, format_of
+from refconv.formats import Format, FormatLike, format_of
 from refconv.operands import Array
 from refconv.problem import OPERATORS, Operator, Problem
 
@@ -45,51 +47,53 @@ class Operands:
     thinned: str = ""
 
 
-def largest_magnitude(terms: int, dtype: npt.DTypeLike, *, headroom: int = 1, stored: bool = False) -> int:
-    """M = floor(sqrt(limit / (terms headroom))), capped by the storage; 0 where even M = 1 would be inexact.
+def largest_magnitude(terms: int, form: FormatLike, *, headroom: int = 1, stored: bool = False) -> int:
+    """M = floor(sqrt(limit / (terms headroom))), capped by the operands; 0 where even M = 1 would be inexact.
 
     terms: products per sum (`Problem.terms`). headroom: how many times larger than one such sum the values
-    get that the caller adds up (2 for f(X) + f(V)). stored: True where the sums themselves, not their once
-    rounded values, must survive in ``dtype``.
+    get that the caller adds up (2 for f(X) + f(V)), and than one operand the operands (X + V). stored: True where the
+    sums themselves, not their once rounded values, must survive in an array.
     """
     if headroom < 1:
         raise ValueError(f"headroom = {headroom} must be at least 1")
-    form = format_of(dtype)
-    return min(math.isqrt(budget(form, headroom, stored) // max(terms, 1)), form.largest_operand)
+    form = format_of(form)
+    most = max(form.largest_operand // headroom, 1)
+    return min(math.isqrt(budget(form, headroom, stored) // max(terms, 1)), most)
 
 
 def operands(
     problem: Problem,
     seed: int,
-    dtype: npt.DTypeLike = np.float64,
+    form: FormatLike = np.float64,
     *,
     operators: tuple[Operator, ...] = OPERATORS,
     headroom: int = 1,
     stored: bool = False,
 ) -> Operands:
-    """Random integers in ``dtype`` for which the given operators are exact; the same for the same seed.
+    """Random integers in arrays of that format for which the given operators are exact; the same for the same seed.
 
     ``headroom`` and ``stored`` as in `largest_magnitude`. The seed also chooses one of `PATTERNS`. Where more products
     meet in one sum than the format can count, W and G are thinned to so few nonzeros that every sum stays exact, and
     ``thinned`` says so.
     """
+    form = format_of(form)
     terms = max(problem.terms(operator) for operator in operators)
-    magnitude = largest_magnitude(terms, dtype, headroom=headroom, stored=stored)
+    magnitude = largest_magnitude(terms, form, headroom=headroom, stored=stored)
     thin = magnitude == 0
     magnitude = max(magnitude, 1)
     x, w, gy = (
-        _patterned(shape, magnitude, dtype, seed, stream)
+        _patterned(shape, magnitude, form.dtype, seed, stream)
         for stream, shape in enumerate((problem.x_shape, problem.w_shape, problem.y_shape))
     )
     if not thin:
         return Operands(x, w, gy, magnitude)
-    keep = budget(format_of(dtype), headroom, stored)
+    keep = budget(form, headroom, stored)
     return Operands(
         x,
         thinned(w, keep, seed, stream=3),
         thinned(gy, keep, seed, stream=4),
         magnitude,
-        f"{terms} terms a sum are too many for {np.dtype(dtype).name}: W and G hold at most {keep} nonzeros",
+        f"{terms} terms a sum are too many for {form}: W and G hold at most {keep} nonzeros",
     )
 
 
@@ -98,13 +102,13 @@ def pattern_of(seed: int) -> str:
     return PATTERNS[seed % len(PATTERNS)]
 
 
-def integers(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed: int, *, stream: int) -> Array:
-    """Nonzero integers in [-magnitude, magnitude] (only positive ones where the dtype is unsigned).
+def integers(shape: tuple[int, ...], magnitude: int, form: FormatLike, seed: int, *, stream: int) -> Array:
+    """Nonzero integers in [-magnitude, magnitude] (only positive ones where the format is unsigned).
 
     Each ``stream`` of a seed is drawn independently, so that X does not depend on whether W was drawn too.
     """
     random = np.random.default_rng([seed, stream])
-    drawn = np.empty(math.prod(shape), dtype)
+    drawn = np.empty(math.prod(shape), format_of(form).dtype)
     for start in range(0, drawn.size, DRAWN_AT_ONCE):
         size = min(DRAWN_AT_ONCE, drawn.size - start)
         if drawn.dtype.kind == "u":
@@ -116,7 +120,7 @@ def integers(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed:
     return drawn.reshape(shape)
 
 
-def _patterned(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, seed: int, stream: int) -> Array:
+def _patterned(shape: tuple[int, ...], magnitude: int, dtype: np.dtype[Any], seed: int, stream: int) -> Array:
     """Integers in the pattern that the seed chooses."""
     pattern = pattern_of(seed)
     if pattern == "small":
@@ -133,7 +137,7 @@ def _patterned(shape: tuple[int, ...], magnitude: int, dtype: npt.DTypeLike, see
 
 def budget(form: Format, headroom: int, stored: bool) -> int:
     """What K M^2 may be; arguments as in `largest_magnitude`."""
-    limit = min(form.largest_sum, form.largest_operand) if stored else form.largest_sum
+    limit = min(form.largest_sum, form.largest_result) if stored else form.largest_sum
     return limit // headroom
 
 

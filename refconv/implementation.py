@@ -5,9 +5,11 @@ An implementation is any object with some of
     forward(x, w, problem) -> y      grad_input(gy, w, problem) -> gx      grad_weight(gy, x, problem) -> gw
 
 NumPy arrays in and out, the result in the operands' dtype, the operands left alone. It may also have ``name``;
-``dtypes``, the names of those it takes (float32 and float64 if it does not say); ``supports(problem)``, True or a
-sentence that says why not; ``version``; and ``on(device)``, which returns it ready to run there: what takes its time
-or can fail, such as importing a framework, belongs in there, not into the first call of an operator.
+``dtypes``, the names of the formats it takes (`refconv.formats`; float32 and float64 if it does not say);
+``supports(problem)``, True or a sentence that says why not; ``version``; ``on(device)``, which returns it ready to run
+there: what takes its time or can fail, such as importing a framework, belongs in there, not into the first call of an
+operator; and ``in_format(name)``, which returns it as it computes in one of its ``dtypes``, for one that takes both
+float32 and tf32, whose operands look alike.
 """
 
 from __future__ import annotations
@@ -17,14 +19,14 @@ import importlib.metadata
 import importlib.util
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from refconv.formats import format_of
+from refconv.formats import Format, format_of
 from refconv.problem import OPERATORS, Operator, Problem
 
 ENTRY_POINTS = "refconv.implementations"
@@ -39,8 +41,8 @@ class ImplementationError(Exception):
 class Implementation:
     """An implementation that was found.
 
-    spec: what it was asked for by. device: where it runs, ``host`` if it does not say. version: its own, or that of the
-    distribution that registered it; empty if neither says.
+    spec: what it was asked for by. device: where it runs, ``host`` if it does not say. dtypes: the names of the formats
+    that it takes. version: its own, or that of the distribution that registered it; empty if neither says.
     """
 
     spec: str
@@ -51,15 +53,28 @@ class Implementation:
     target: Any
     version: str = ""
 
-    def dtype(self, name: str | None) -> np.dtype[Any]:
-        """The dtype of that name, or the first that the implementation takes. Raises `ImplementationError`."""
-        name = name or self.dtypes[0]
+    @property
+    def usual(self) -> tuple[str, ...]:
+        """Of its dtypes those that are tested where none is asked for: float32 and float64, or else all."""
+        return tuple(name for name in self.dtypes if name in DEFAULT_DTYPES) or self.dtypes
+
+    def chosen(self, dtype: str | None) -> tuple[Implementation, Format]:
+        """The implementation as it computes in the format of that name, and the format; None takes its first.
+
+        Raises `ImplementationError` for a format that it does not take, or whose arrays cannot be had here.
+        """
+        name = dtype or self.dtypes[0]
         if name not in self.dtypes:
-            raise ImplementationError(f"{self.spec} is for dtypes {', '.join(self.dtypes)}, not {name}")
+            raise ImplementationError(f"{self.spec} is for dtypes {', '.join(self.dtypes)}, not for {name}")
+        form = format_of(name)
         try:
-            return np.dtype(name)
-        except TypeError:
-            raise ImplementationError(f"dtype {name} needs a package that adds it to NumPy: ml_dtypes") from None
+            _ = form.dtype
+        except ValueError as error:
+            raise ImplementationError(f"{self.spec}: {error}") from None
+        if not hasattr(self.target, "in_format"):
+            return self, form
+        target = _attempt(f"{self.spec} in {name}", lambda: self.target.in_format(name))
+        return replace(self, target=target), form
 
     def unsupported(self, problem: Problem) -> str | None:
         """Why the implementation does not take ``problem``, or None if it does."""

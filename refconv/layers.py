@@ -8,9 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
+from refconv.formats import FormatLike, format_of
 from refconv.problem import Problem
 
 COLUMNS = ("name", "n", "h", "w", "cin", "cout", "kh", "kw", "sh", "sw", "ph", "pw", "dil", "groups")
@@ -25,10 +23,10 @@ class Layer:
     problem: Problem
     changes: str = ""
 
-    def scaled(self, memory: int, dtype: npt.DTypeLike) -> Layer:
+    def scaled(self, memory: int, form: FormatLike) -> Layer:
         """The layer on so few and so small images that its `footprint` fits, as far as that goes: W stays."""
         small: Problem = self.problem
-        while footprint(small, dtype) > memory and (smaller := _smaller(small)) is not None:
+        while footprint(small, form) > memory and (smaller := _smaller(small)) is not None:
             small = smaller
         told = [
             f"{name} {getattr(self.problem, name)} to {getattr(small, name)}"
@@ -55,10 +53,10 @@ def read(path: Path) -> list[Layer]:
     return layers
 
 
-def footprint(problem: Problem, dtype: npt.DTypeLike) -> int:
+def footprint(problem: Problem, form: FormatLike) -> int:
     """Bytes of X, W and Y; what the implementation takes besides is its own affair."""
     sizes = [math.prod(shape) for shape in (problem.x_shape, problem.w_shape, problem.y_shape)]
-    return sum(sizes) * np.dtype(dtype).itemsize
+    return sum(sizes) * format_of(form).dtype.itemsize
 
 
 def available_memory() -> int:

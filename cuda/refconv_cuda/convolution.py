@@ -5,12 +5,14 @@ Each is a launcher of `refconv_cuda.launchers`, for the device that it is put on
 
 from __future__ import annotations
 
+from refconv_cuda.launchers.auto import Auto
 from refconv_cuda.launchers.depthwise import Depthwise
 from refconv_cuda.launchers.direct import Direct
 from refconv_cuda.launchers.few_channels import FewChannels
 from refconv_cuda.launchers.im2col import Im2col
 from refconv_cuda.launchers.implicit_gemm import LARGE, SMALL, ImplicitGemm
 from refconv_cuda.launchers.on_device import OnDevice
+from refconv_cuda.launchers.warp_tiled import WarpTiled
 
 depthwise = Depthwise()
 direct = Direct()
@@ -18,5 +20,16 @@ few_channels = FewChannels()
 im2col = Im2col()
 implicit_gemm = ImplicitGemm(tile=SMALL)
 implicit_gemm_64 = ImplicitGemm("implicit-gemm-64", tile=LARGE)
+warp_tiled = WarpTiled()
 
-IMPLEMENTATIONS: tuple[OnDevice, ...] = (depthwise, direct, few_channels, im2col, implicit_gemm, implicit_gemm_64)
+KERNELS: tuple[OnDevice, ...] = (
+    direct,
+    im2col,
+    implicit_gemm,
+    implicit_gemm_64,
+    warp_tiled,
+    depthwise,
+    few_channels,
+)
+
+auto = Auto("auto", among=KERNELS)

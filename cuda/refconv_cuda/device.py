@@ -32,6 +32,9 @@ class Device(Protocol):
     def name(self) -> str:
         """``gpu`` or ``simulator``."""
 
+    def lacks(self, dtype: str) -> str | None:
+        """Why there are no arrays of that dtype here, in a sentence, or None."""
+
     def holds(self, array: object) -> bool:
         """Whether ``array`` is this device's own kind of array, which then also is what results are returned as."""
 

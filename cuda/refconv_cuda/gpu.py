@@ -12,6 +12,8 @@ import numpy.typing as npt
 from refconv_cuda.device import KERNELS, Array, Kernel
 from refconv_cuda.simulator import schedule
 
+BFLOAT16_SINCE = 14
+
 
 class Gpu:
     """CuPy arrays and ``RawModule``; matrix products are cuBLAS's.
@@ -27,6 +29,13 @@ class Gpu:
 
         self._cupy = cupy
         self._poison = poison
+
+    def lacks(self, dtype: str) -> str | None:
+        """CuPy has bfloat16 from version 14 on (https://docs.cupy.dev/en/stable/upgrade.html)."""
+        version = self._cupy.__version__
+        if dtype == "bfloat16" and int(version.partition(".")[0]) < BFLOAT16_SINCE:
+            return f"CuPy {version} is here, but bfloat16 arrays need CuPy {BFLOAT16_SINCE} or later"
+        return None
 
     def holds(self, array: object) -> bool:
         return isinstance(array, self._cupy.ndarray)

@@ -6,12 +6,12 @@ Each launcher says so itself, and a self-test launches every implementation to s
 
 from __future__ import annotations
 
-from refconv_cuda.convolution import IMPLEMENTATIONS
+from refconv_cuda.convolution import KERNELS
 from refconv_cuda.launchers.instance import Instance
 
 INSTANCES: tuple[Instance, ...] = tuple(
     sorted(
-        {instance for implementation in IMPLEMENTATIONS for instance in implementation.instances()},
+        {instance for implementation in KERNELS for instance in implementation.instances()},
         key=lambda instance: (instance.file, instance.name),
     )
 )

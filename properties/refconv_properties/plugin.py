@@ -30,6 +30,7 @@ OURS = ("im2col", "implicit-gemm")  # implicit-gemm-64 is the same code in a lar
 TIME_LIMIT = 10.0
 
 _IMPL: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME|MODULE:OBJ|FILE.py:OBJ"}
+_DTYPE = "test in this format; may be repeated (default: float32 and float64 where it takes them, or else all it takes)"
 _DEVICE: dict[str, Any] = {"choices": ("auto", "gpu", "simulator"), "default": "auto"}
 
 _seed = pytest.StashKey[int]()
@@ -44,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add = group.addoption
     add("--conv-impl", **_IMPL, help="what to test, also --impl; may be repeated (default: refconv's CUDA kernels)")
     add("--conv-device", **_DEVICE, help="where CUDA kernels run, also --device")
-    add("--conv-dtype", action="append", default=[], metavar="DTYPE", help="test in this dtype; may be repeated")
+    add("--conv-dtype", action="append", default=[], metavar="DTYPE", help=_DTYPE)
     add("--conv-law", action="append", default=[], metavar="NAME", help="test this law; may be repeated")
     add("--conv-problem", action="append", default=[], metavar="PROBLEM", help="test on this problem only")
     add("--conv-profile", choices=("quick", "ci", "thorough"), default="quick", help="how many examples for each law")
@@ -116,10 +117,10 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each law is tested on each implementation in each dtype."""
+    """Each law is tested on each implementation in each format."""
     if "refconv_subject" in metafunc.fixturenames:
         subjects = _subjects_under_test(metafunc.config)
-        names = [f"{s.implementation.name}-{s.implementation.device}-{s.dtype}" for s in subjects]
+        names = [f"{s.implementation.name}-{s.implementation.device}-{s.format}" for s in subjects]
         metafunc.parametrize("refconv_subject", subjects, ids=names)
 
 
@@ -163,7 +164,7 @@ def refconv_search(request: pytest.FixtureRequest) -> Callable[[Law, Subject], N
 
     def search(law: Law, conv: Subject) -> None:
         channel = _open_channel(request.config)
-        run = Run.of(conv.implementation, str(conv.dtype))
+        run = Run.of(conv.implementation, conv.format.name)
         searching = Searching(law, conv, _plan(request.config, law, conv))
         if channel is not None:
             channel.watch(request.node.nodeid, searching)
@@ -241,25 +242,21 @@ class _Reporter:
 
 
 def _subjects_under_test(config: pytest.Config) -> list[Subject]:
-    """Each implementation in each dtype. Raises ``pytest.UsageError`` for one that cannot be had."""
+    """Each implementation in each format asked for. Raises ``pytest.UsageError`` for one that cannot be had."""
     if _subjects in config.stash:
         return config.stash[_subjects]
-    import numpy as np
-
     from refconv.implementation import ImplementationError, load
     from refconv_properties.subject import Subject
 
     subjects = []
     try:
-        earlier = list(dict.fromkeys(entry.spec for entry in _entries(config)))
+        entries = _entries(config)
+        earlier = list(dict.fromkeys(entry.spec for entry in entries))
         for spec in config.getoption("--conv-impl") or earlier or OURS:
             implementation = load(spec, config.getoption("--conv-device"))
-            wanted = config.getoption("--conv-dtype") or implementation.dtypes
-            for dtype in wanted:
-                if dtype not in implementation.dtypes:
-                    offered = ", ".join(implementation.dtypes)
-                    raise ImplementationError(f"{spec} is for dtypes {offered}, not for {dtype}")
-                subjects.append(Subject(implementation, np.dtype(dtype), config.getoption("--conv-time-limit")))
+            recorded = dict.fromkeys(entry.dtype for entry in entries if entry.dtype in implementation.dtypes)
+            for dtype in config.getoption("--conv-dtype") or recorded or implementation.usual:
+                subjects.append(Subject(*implementation.chosen(dtype), config.getoption("--conv-time-limit")))
     except ImplementationError as error:
         _refuse(config, str(error))
     config.stash[_subjects] = subjects
@@ -283,7 +280,7 @@ def _examples(config: pytest.Config, law: Law, conv: Subject) -> list[Example]:
     return asked + [
         entry.example
         for entry in _entries(config)
-        if (entry.law, entry.dtype) == (law.name, str(conv.dtype))
+        if (entry.law, entry.dtype) == (law.name, conv.format.name)
         and (any_implementation or entry.spec == conv.implementation.spec)
     ]
 
@@ -361,4 +358,4 @@ def _run_of(item: pytest.Item) -> Run:
     from refconv_properties.report import Run
 
     subject = _subject_of(item)
-    return Run.of(subject.implementation, str(subject.dtype))
+    return Run.of(subject.implementation, subject.format.name)

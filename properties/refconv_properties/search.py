@@ -206,7 +206,7 @@ class Searching:
                 self._first = self._first or failure
                 raise _Found
 
-        label = f"{self.law.name} {self.conv.implementation.spec} {self.conv.implementation.device} {self.conv.dtype}"
+        label = f"{self.law.name} {self.conv.implementation.spec} {self.conv.implementation.device} {self.conv.format}"
         search.__name__ = f"search_{hashlib.sha256(label.encode()).hexdigest()[:16]}"
         test = given(problem=strategies.problems(), seed=strategies.seeds())(search)
         # Every law searches its own problems, and the same ones when it runs again with the plan's seed (in a process
@@ -252,10 +252,10 @@ class Searching:
         call = partial(self.conv.call, any_shape=True)
         try:
             for operator in self.conv.operators:
-                o = exact.operands(found.problem, found.seed, self.conv.dtype, operators=(operator,))
+                o = exact.operands(found.problem, found.seed, self.conv.format, operators=(operator,))
                 first, second = (getattr(o, name) for name in OPERANDS[operator])
                 result = call(operator, first, second, found.problem)
-                told = explain.sentences(call, found.problem, operator, first, second, result)
+                told = explain.sentences(call, found.problem, operator, first, second, result, form=self.conv.format)
                 if told:
                     return told
         except (Exception, TimeLimitExceeded):
@@ -280,7 +280,8 @@ class Searching:
 
 def broken_outcome(law: str, conv: Subject, problem: Problem, seed: int, sentences: list[str]) -> Outcome:
     """The outcome of a law that was broken on a problem with a seed."""
-    command = reproduction(conv.implementation.spec, conv.implementation.device, str(conv.dtype), law, problem, seed)
+    spec, device = conv.implementation.spec, conv.implementation.device
+    command = reproduction(spec, device, conv.format.name, law, problem, seed)
     return Outcome(law, "broken", counterexample=Counterexample(str(problem), seed, command, sentences))
 
 

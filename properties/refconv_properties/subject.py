@@ -22,6 +22,7 @@ import numpy.typing as npt
 import refconv
 import refconv_cuda
 from refconv import exact
+from refconv.formats import Format
 from refconv.implementation import Implementation
 from refconv.problem import Operator, Problem
 from refconv_properties.broken import LawBroken, TimeLimitExceeded, element, number, only_if
@@ -45,7 +46,7 @@ REFUSALS = (TypeError, ValueError, OverflowError, MemoryError, RuntimeError)  # 
 
 @dataclass
 class Subject:
-    """An `Implementation` in one dtype. Its three operators are called as the contract says.
+    """An `Implementation` in one of its formats. Its three operators are called as the contract says.
 
     time_limit: seconds for one call. on_call: told of each call (an operator, or ``supports``) before it happens, and
     None after it, so that a process that dies or hangs in it can be explained. unsupported: how many examples each
@@ -53,11 +54,16 @@ class Subject:
     """
 
     implementation: Implementation
-    dtype: np.dtype[Any]
+    format: Format
     time_limit: float = 10.0
     on_call: Callable[[str | None], None] = lambda what: None
     unsupported: dict[str, int] = field(default_factory=dict)
     telling: int = 0
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What the format's arrays hold."""
+        return self.format.dtype
 
     @property
     def operators(self) -> tuple[Operator, ...]:

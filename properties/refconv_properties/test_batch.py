@@ -32,7 +32,7 @@ def test_batch(conv: Subject, problem: Problem, seed: int) -> None:
     one, none = problem.replace(batch=1), problem.replace(batch=0)
     operator = conv.one_of(seed)
     name = RESULTS[operator]
-    o = exact.operands(many, seed, conv.dtype, operators=(operator,))
+    o = exact.operands(many, seed, conv.format, operators=(operator,), stored=True)  # dW's are added
     first, second = (getattr(o, operand) for operand in OPERANDS[operator])
     images = [slice(i, i + 1) for i in range(many.batch)]
     reverse, nobody = slice(None, None, -1), slice(0)

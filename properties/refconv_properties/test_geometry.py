@@ -22,7 +22,7 @@ from refconv_properties.subject import Subject
 )
 def test_output_size(conv: Subject, problem: Problem, seed: int) -> None:
     """The defining inequality, not the formula again; gradients have the shape of what they are gradients by."""
-    o = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
+    o = exact.operands(problem, seed, conv.format, operators=conv.operators)
     if conv.offers("forward"):
         shape = conv.call("forward", o.x, o.w, problem, any_shape=True).shape
         if len(shape) != 4 or (shape[0], shape[3]) != (problem.batch, problem.c_out):
@@ -64,8 +64,8 @@ def test_output_size(conv: Subject, problem: Problem, seed: int) -> None:
 def test_crop(conv: Subject, problem: Problem, seed: int) -> None:
     unread = ~_read(problem)
     only_if(unread.any() and problem.batch > 0)
-    o = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
-    other = exact.integers(problem.x_shape, o.magnitude, conv.dtype, seed, stream=20)
+    o = exact.operands(problem, seed, conv.format, operators=conv.operators)
+    other = exact.integers(problem.x_shape, o.magnitude, conv.format, seed, stream=20)
     changed = np.where(unread[None, :, :, None], other, o.x)
     if conv.offers("forward"):
         y = conv.forward(o.x, o.w, problem)
@@ -94,7 +94,7 @@ def test_subsample(conv: Subject, problem: Problem, seed: int) -> None:
     only_if((s_h, s_w) != (1, 1))
     dense = problem.replace(stride=1)
     # grad_weight adds no more terms than before: the others are zero.
-    o = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
+    o = exact.operands(problem, seed, conv.format, operators=conv.operators)
     spread = np.zeros(dense.y_shape, conv.dtype)
     spread[:, ::s_h, ::s_w] = o.gy
     if conv.offers("forward"):
@@ -123,7 +123,7 @@ def test_subsample(conv: Subject, problem: Problem, seed: int) -> None:
 def test_explicit_pad(conv: Subject, problem: Problem, seed: int) -> None:
     only_if(any(problem.padding))
     bare = problem.replace(height=problem.padded.height, width=problem.padded.width, padding=0)
-    o = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
+    o = exact.operands(problem, seed, conv.format, operators=conv.operators)
     padded = windows.pad(o.x, problem)
     if conv.offers("forward"):
         equal(conv.forward(o.x, o.w, problem), conv.forward(padded, o.w, bare), "Y", "the explicitly padded input")
@@ -146,7 +146,7 @@ def test_explicit_pad(conv: Subject, problem: Problem, seed: int) -> None:
 )
 def test_transpose(conv: Subject, problem: Problem, seed: int) -> None:
     turned = exchanged(problem)
-    o = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
+    o = exact.operands(problem, seed, conv.format, operators=conv.operators)
     source = "the problem with height and width exchanged"
     if conv.offers("forward"):
         expected = _turned(conv.forward(_turned(o.x), o.w.swapaxes(0, 1), turned))
@@ -170,7 +170,7 @@ def test_translation(conv: Subject, problem: Problem, seed: int) -> None:
     """The image stands at the upper left, then at the lower right, of a canvas one stride larger; G likewise."""
     s_h, s_w = problem.stride
     canvas = problem.replace(height=problem.height + s_h, width=problem.width + s_w)
-    o = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
+    o = exact.operands(problem, seed, conv.format, operators=conv.operators)
     before, after = np.zeros((2, *canvas.x_shape), conv.dtype)
     before[:, :-s_h, :-s_w] = after[:, s_h:, s_w:] = o.x
     gy_before, gy_after = np.zeros((2, *canvas.y_shape), conv.dtype)

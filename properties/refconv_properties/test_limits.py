@@ -40,7 +40,7 @@ LIMITS = tuple(
     problems=LIMITS,
 )
 def test_limits(conv: Subject, problem: Problem, seed: int) -> None:
-    o = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
+    o = exact.operands(problem, seed, conv.format, operators=conv.operators)
     for operator in conv.operators:
         first, second = (getattr(o, name) for name in OPERANDS[operator])
         try:

@@ -25,7 +25,7 @@ from refconv_properties.subject import OPERANDS, RESULTS, Subject
     any_of=("grad_input", "grad_weight"),
 )
 def test_adjoint(conv: Subject, problem: Problem, seed: int) -> None:
-    o = exact.operands(problem, seed, conv.dtype, stored=True)
+    o = exact.operands(problem, seed, conv.format, stored=True)
     forward = dot(conv.forward(o.x, o.w, problem), o.gy, "Y")
     if conv.offers("grad_input"):
         _same(forward, dot(conv.grad_input(o.gy, o.w, problem), o.x, "dX"), "<X, dX>")
@@ -43,9 +43,9 @@ def test_adjoint(conv: Subject, problem: Problem, seed: int) -> None:
 )
 def test_unit_step(conv: Subject, problem: Problem, seed: int) -> None:
     """The directional derivative of a bilinear map is a difference with step 1, exactly."""
-    o = exact.operands(problem, seed, conv.dtype, operators=("forward",), headroom=2, stored=True)
-    v_x = exact.integers(problem.x_shape, o.magnitude, conv.dtype, seed, stream=10)
-    v_w = exact.integers(problem.w_shape, o.magnitude, conv.dtype, seed, stream=11)
+    o = exact.operands(problem, seed, conv.format, operators=("forward",), headroom=2, stored=True)
+    v_x = exact.integers(problem.x_shape, o.magnitude, conv.format, seed, stream=10)
+    v_w = exact.integers(problem.w_shape, o.magnitude, conv.format, seed, stream=11)
     y = conv.forward(o.x, o.w, problem)
     difference = conv.forward(o.x + v_x, o.w, problem) - y
     equal(difference, conv.forward(v_x, o.w, problem), "f(X+V,W) - f(X,W)", "f(V,W)")
@@ -65,10 +65,10 @@ def test_bilinear(conv: Subject, problem: Problem, seed: int) -> None:
     name = RESULTS[operator]
     first, second = OPERANDS[operator]
     # 2A + B is three times as large as A; the sum on the right is as large as that on the left.
-    o = exact.operands(problem, seed, conv.dtype, operators=(operator,), headroom=3, stored=True)
+    o = exact.operands(problem, seed, conv.format, operators=(operator,), headroom=3, stored=True)
     a, c = getattr(o, first), getattr(o, second)
-    b = exact.integers(a.shape, o.magnitude, conv.dtype, seed, stream=12)
-    d = exact.integers(c.shape, o.magnitude, conv.dtype, seed, stream=13)
+    b = exact.integers(a.shape, o.magnitude, conv.format, seed, stream=12)
+    d = exact.integers(c.shape, o.magnitude, conv.format, seed, stream=13)
     result = conv.call(operator, a, c, problem)
     combined = conv.call(operator, 2 * a + b, c, problem)
     equal(combined, 2 * result + conv.call(operator, b, c, problem), f"{name}(2A+B,C)", f"2 {name}(A,C) + {name}(B,C)")
@@ -86,9 +86,9 @@ def test_bilinear(conv: Subject, problem: Problem, seed: int) -> None:
 )
 def test_second_order(conv: Subject, problem: Problem, seed: int) -> None:
     """V takes the place of X, or is added to an operand of a gradient: what double backward computes."""
-    o = exact.operands(problem, seed, conv.dtype, headroom=2, stored=True)
-    v_x = exact.integers(problem.x_shape, o.magnitude, conv.dtype, seed, stream=14)
-    v_w = exact.integers(problem.w_shape, o.magnitude, conv.dtype, seed, stream=15)
+    o = exact.operands(problem, seed, conv.format, headroom=2, stored=True)
+    v_x = exact.integers(problem.x_shape, o.magnitude, conv.format, seed, stream=14)
+    v_w = exact.integers(problem.w_shape, o.magnitude, conv.format, seed, stream=15)
     pairings = {}
     if conv.offers("grad_input"):
         gx = conv.grad_input(o.gy, o.w, problem)

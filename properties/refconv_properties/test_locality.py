@@ -36,7 +36,7 @@ def test_locality(conv: Subject, problem: Problem, seed: int) -> None:
     only_if(problem.batch > 0)
     random = np.random.default_rng([seed, 30])
     operator = conv.operators[random.integers(len(conv.operators))]
-    o = exact.operands(problem, seed, conv.dtype, operators=(operator,))
+    o = exact.operands(problem, seed, conv.format, operators=(operator,))
     names = OPERANDS[operator]
     which = int(random.integers(2))
     operands = [np.where(array == 0, array.dtype.type(1), array) for array in (getattr(o, name) for name in names)]
@@ -53,7 +53,7 @@ def test_locality(conv: Subject, problem: Problem, seed: int) -> None:
     alone = np.zeros_like(chosen)
     alone[index] = chosen[index]
     _reaches_exactly(computed(alone) != 0, computed(alone), where.must, RESULTS[operator], f"{source} alone is not 0")
-    if conv.dtype.kind == "f":
+    if conv.format.rounds:
         poison = (np.nan, np.inf, -np.inf)[random.integers(3)]
         poisoned = chosen.copy()
         poisoned[index] = poison

@@ -36,7 +36,7 @@ def test_fresh_memory(conv: Subject, problem: Problem, seed: int) -> None:
     """On a device of ours fresh memory holds poison, and the simulator checks every access; elsewhere freed arrays of
     the result's size are full of it. One operator an example, by the seed.
     """
-    operands = rounding.operands(problem, seed, conv.dtype)
+    operands = rounding.operands(problem, seed, conv.format)
     operator = conv.one_of(seed)
     first, second = (getattr(operands, name) for name in OPERANDS[operator])
     results = []
@@ -64,7 +64,7 @@ def test_repeat(conv: Subject, problem: Problem, seed: int) -> None:
     other = other.replace(batch=problem.batch + 1)
 
     def call(with_problem: Problem, with_seed: int) -> Array:
-        operands = rounding.operands(with_problem, with_seed, conv.dtype)
+        operands = rounding.operands(with_problem, with_seed, conv.format)
         first, second = (getattr(operands, name) for name in OPERANDS[operator])
         return conv.call(operator, first, second, with_problem)
 

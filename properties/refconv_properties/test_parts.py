@@ -41,7 +41,7 @@ def test_channels(conv: Subject, problem: Problem, seed: int) -> None:
     else:
         problem = problem.replace(c_in=max(2, problem.c_in), c_out=max(2, problem.c_out))
         cuts, source, summed = _cut(problem, operator, random)
-    o = exact.operands(problem, seed, conv.dtype, operators=(operator,))
+    o = exact.operands(problem, seed, conv.format, operators=(operator,), stored=True)  # parts are added
     # Of W and dW the last two axes are the channels in and out; without groups those in are all of a tap's.
     taps_in = slice(None) if problem.groups > 1 else None
 
@@ -87,7 +87,7 @@ def test_taps(conv: Subject, problem: Problem, seed: int) -> None:
     """One operator an example, by the seed."""
     only_if(problem.kernel != (1, 1))
     operator = conv.one_of(seed)
-    o = exact.operands(problem, seed, conv.dtype, operators=(operator,))
+    o = exact.operands(problem, seed, conv.format, operators=(operator,), stored=True)
     one = problem.replace(height=problem.out_height, width=problem.out_width, kernel=1, stride=1, dilation=1, padding=0)
     padded = windows.pad(o.x, problem)
     source = "the sum over its taps"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from refconv import exact, index_sum, lowering, rounding, transposed, windows
-from refconv.formats import format_of
 from refconv.problem import Problem
 from refconv_properties.broken import LawBroken, element, equal, number, only_if
 from refconv_properties.laws import law
@@ -22,7 +21,7 @@ def _small_enough(problem: Problem) -> None:
 
 
 def _is_float(conv: Subject) -> str | None:
-    return None if format_of(conv.dtype).accumulated else f"{conv.dtype} does not round"
+    return None if conv.format.rounds else f"{conv.format} does not round"
 
 
 @law(
@@ -35,7 +34,7 @@ def _is_float(conv: Subject) -> str | None:
 )
 def test_index_sum(conv: Subject, problem: Problem, seed: int) -> None:
     _small_enough(problem)
-    operands = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
+    operands = exact.operands(problem, seed, conv.format, operators=conv.operators)
     for operator in conv.operators:
         first, second = (getattr(operands, name) for name in OPERANDS[operator])
         expected = getattr(index_sum, operator)(first, second, problem)
@@ -45,7 +44,7 @@ def test_index_sum(conv: Subject, problem: Problem, seed: int) -> None:
 @law(
     "rounding",
     "|computed - exact| <= gamma_K (|A| * |B|), element by element, A and B the operands; one operator an example",
-    kills="a narrower accumulator than declared: TF32, float16, partial sums kept in bfloat16",
+    kills="a narrower format than declared: TF32 for float32, float16 sums, partial sums kept in bfloat16",
     trust="the bound holds for every order of summation (Higham, section 3.1), and is computed in rationals",
     seen=("uxlfoundation/oneDNN#5041", "ROCm/rocm-libraries#8029", "pytorch/pytorch#153698"),
     reference=True,
@@ -53,16 +52,16 @@ def test_index_sum(conv: Subject, problem: Problem, seed: int) -> None:
 )
 def test_rounding(conv: Subject, problem: Problem, seed: int) -> None:
     _small_enough(problem)
-    operands = rounding.operands(problem, seed, conv.dtype)
+    operands = rounding.operands(problem, seed, conv.format)
     operator = conv.one_of(seed)
     first, second = (getattr(operands, name) for name in OPERANDS[operator])
     computed = conv.call(operator, first, second, problem)
-    beyond = rounding.excess(operator, computed, first, second, problem)
+    beyond = rounding.excess(operator, computed, first, second, problem, conv.format)
     if beyond:
         worst = beyond[0]
         raise LawBroken(
             f"{element(RESULTS[operator], worst.index)} = {number(worst.computed)} is {worst.error:.3g} away "
-            f"from the exact sum {worst.exact!r}, but rounding in {conv.dtype} explains at most {worst.bound:.3g}"
+            f"from the exact sum {worst.exact!r}, but rounding in {conv.format} explains at most {worst.bound:.3g}"
         )
 
 
@@ -75,7 +74,7 @@ def test_rounding(conv: Subject, problem: Problem, seed: int) -> None:
     reference=True,
 )
 def test_lowering(conv: Subject, problem: Problem, seed: int) -> None:
-    operands = exact.operands(problem, seed, conv.dtype, operators=conv.operators)
+    operands = exact.operands(problem, seed, conv.format, operators=conv.operators)
     forms = {
         "forward": "im2col(X) W",
         "grad_input": "col2im(G W^T)",
@@ -103,7 +102,7 @@ def test_lowering(conv: Subject, problem: Problem, seed: int) -> None:
 )
 def test_transposed_forms(conv: Subject, problem: Problem, seed: int) -> None:
     """The convolution on the right is the implementation's own forward pass, where it offers one."""
-    operands = exact.operands(problem, seed, conv.dtype)
+    operands = exact.operands(problem, seed, conv.format)
     convolution = conv.forward if conv.offers("forward") else windows.forward
     if conv.offers("grad_weight"):
         expected = transposed.grad_weight(operands.gy, operands.x, problem, conv=convolution)

@@ -24,7 +24,7 @@ def _is_simulated(conv: Subject) -> str | None:
 )
 def test_schedule(conv: Subject, problem: Problem, seed: int) -> None:
     """One operator an example, by the seed."""
-    operands = rounding.operands(problem, seed, conv.dtype)
+    operands = rounding.operands(problem, seed, conv.format)
     operator = conv.one_of(seed)
     first, second = (getattr(operands, name) for name in OPERANDS[operator])
     with schedule.scheduled(schedule.Schedule()):

@@ -29,7 +29,7 @@ def test_variants(conv: Subject, problem: Problem, seed: int) -> None:
     variants = conv.implementation.target.variants
     chosen = list(variants)[seed // 100 % len(variants)]
     variant = replace(conv, implementation=replace(conv.implementation, target=variants[chosen]))
-    o = exact.operands(problem, seed, conv.dtype, operators=(operator,))
+    o = exact.operands(problem, seed, conv.format, operators=(operator,))
     first, second = (getattr(o, name) for name in OPERANDS[operator])
     expected = conv.call(operator, first, second, problem)
     equal(variant.call(operator, first, second, problem), expected, f"{RESULTS[operator]} of {chosen}", "the default")

@@ -71,7 +71,7 @@ def test_views(conv: Subject, problem: Problem, seed: int) -> None:
     random = np.random.default_rng([seed, 32])
     operator = conv.operators[random.integers(len(conv.operators))]
     name = RESULTS[operator]
-    o = exact.operands(problem, seed, conv.dtype, operators=(operator,))
+    o = exact.operands(problem, seed, conv.format, operators=(operator,))
     contiguous = [getattr(o, operand) for operand in OPERANDS[operator]]
     result = conv.call(operator, contiguous[0], contiguous[1], problem)
     kept = result.copy()
@@ -93,7 +93,7 @@ def test_views(conv: Subject, problem: Problem, seed: int) -> None:
         raise LawBroken(f"{name} shares memory with the result of the call before")
 
     # Other values, the same shapes: the results from before must stay.
-    other = exact.operands(problem, seed + 1, conv.dtype, operators=(operator,))
+    other = exact.operands(problem, seed + 1, conv.format, operators=(operator,))
     first, second = (getattr(other, operand) for operand in OPERANDS[operator])
     conv.call(operator, first, second, problem)
     identical(result, kept, name, "after another call")

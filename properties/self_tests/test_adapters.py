@@ -3,6 +3,7 @@
 What is not installed here is skipped, with the reason that a user would read.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib.metadata
@@ -11,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -22,7 +24,9 @@ from refconv.adapters.framework import Adapter, Framework
 from refconv.adapters.keras import Keras
 from refconv.adapters.onnx import is_same_upper
 from refconv.adapters.onnxruntime import OnnxRuntimeSame
-from refconv.implementation import ImplementationError, load, registered
+from refconv.adapters.torch import Autograd
+from refconv.formats import format_of
+from refconv.implementation import Implementation, ImplementationError, load, registered
 from refconv.problem import Problem
 from refconv_properties import search
 from refconv_properties.laws import catalogue
@@ -73,7 +77,7 @@ def test_the_laws_hold_but_for_known_faults(name, law, monkeypatch):
         monkeypatch.setattr(search, "CASES", {})
     for dtype in found.dtypes:
         plan = Plan(examples=2 if name in COMPILED else 15, seed=1)
-        outcome = Searching(LAWS[law], Subject(found, np.dtype(dtype), time_limit=60), plan).run()
+        outcome = Searching(LAWS[law], Subject(found, format_of(dtype), time_limit=60), plan).run()
         found_broken = outcome.counterexample
         if found_broken is not None:
             problem, sentence = Problem.parse(found_broken.problem), "; ".join(found_broken.explanation)
@@ -90,7 +94,7 @@ def test_the_laws_can_break(monkeypatch):
             return super().forward(x, w, problem.replace(padding=(bottom, top, left, right)))
 
     wrong = dataclasses.replace(found, target=Exchanged())
-    outcome = Searching(LAWS["index-sum"], Subject(wrong, np.dtype(np.float32)), Plan(60, 1)).run()
+    outcome = Searching(LAWS["index-sum"], Subject(wrong, format_of(np.float32)), Plan(60, 1)).run()
     assert outcome.verdict == "broken"
 
 
@@ -260,6 +264,44 @@ def test_pytorchs_threads_are_given_back():
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_pytorch_takes_bfloat16_though_numpy_has_another():
+    it = adapter("torch").target
+    problem = Problem.parse("b2h4w5i2o4k2p1g2")
+    operands = exact.operands(problem, 1, "bfloat16")
+    for operator, names in OPERANDS.items():
+        first, second = (getattr(operands, name) for name in names)
+        result = getattr(it, operator)(first, second, problem)
+        assert result.dtype == first.dtype
+        assert np.array_equal(result, getattr(windows, operator)(first, second, problem))
+
+
+def test_tf32_is_allowed_only_where_it_is_asked_for():
+    allowed = []
+
+    def flags(**settings):
+        allowed.append(settings["allow_tf32"])
+        return contextlib.nullcontext()
+
+    torch = types.SimpleNamespace(
+        __version__="0",
+        cuda=types.SimpleNamespace(is_available=lambda: True),
+        backends=types.SimpleNamespace(cudnn=types.SimpleNamespace(flags=flags)),
+        get_num_threads=lambda: 1,
+        set_num_threads=lambda threads: None,
+    )
+    it = Autograd.__new__(Autograd)  # PyTorch need not be installed
+    it.version, it.library = "0", torch
+    assert it.dtypes == ("float32", "float64")
+    there = it.on("gpu")
+    assert there.dtypes == ("float32", "float64", "tf32", "float16", "bfloat16")
+    offered = Implementation("torch", "torch", "gpu", there.dtypes, ("forward",), there)
+    for name in there.dtypes:
+        with offered.chosen(name)[0].target._settled():
+            pass
+    assert allowed == [name == "tf32" for name in there.dtypes]
+    assert offered.usual == ("float32", "float64")
 
 
 # -- layouts ---------------------------------------------------------------------------------------

@@ -255,7 +255,7 @@ def test_the_command_has_a_sentence_for_what_goes_wrong(refconv, planted, words)
         (["nowhere.csv"], "No such file"),
         (["b1h1w1i1o1k2"], "kernel height = 2 must fit"),
         (["b1h1w1i1o1k1", "--memory", "lots"], "--memory lots must be a number of bytes"),
-        (["b1h1w1i1o1k1", "--dtype", "int8"], "is for dtypes float32, float64, not int8"),
+        (["b1h1w1i1o1k1", "--dtype", "int8"], "is for dtypes float32, float64, not for int8"),
         (["b1h1w1i1o1k1", "--impl", "nobody"], "'nobody' is not a registered implementation"),
     ],
 )

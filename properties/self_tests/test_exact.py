@@ -1,7 +1,8 @@
 """Exact operands: no sum leaves the integers of its format, in any order, and no larger operands would do."""
 
-from fractions import Fraction
+import sys
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -13,16 +14,19 @@ from refconv.problem import OPERATORS, Problem
 from refconv_properties import strategies
 
 ARGUMENTS = {"forward": ("x", "w"), "grad_input": ("gy", "w"), "grad_weight": ("gy", "x")}
-# What each dtype can hold, said once more and from the formats' own definitions: the largest sum that is exact in the
-# accumulator and finite once stored, and the largest M up to which all integers are stored. (float16 is accumulated
-# in float32, to 2^24, but ends at 65504: where all results are infinite, `==` compares nothing but signs.)
+# What each format can hold, said once more and from its own definition: the largest sum that is exact in the
+# accumulator and finite once stored, and the largest M up to which all integers are stored, and are multiplied as they
+# are. (float16 is accumulated in float32, to 2^24, but ends at 65504: where all results are infinite, `==` compares
+# nothing but signs. tf32 is stored in float32, and multiplied with 11 bits.)
 SUM = {
-    "float64": 2**53, "float32": 2**24, "float16": 65504,
+    "float64": 2**53, "float32": 2**24, "tf32": 2**24, "float16": 65504, "bfloat16": 2**24,
     "int8": 127, "int16": 32767, "int32": 2**31 - 1, "int64": 2**63 - 1,
     "uint8": 255, "uint16": 65535, "uint32": 2**32 - 1, "uint64": 2**64 - 1,
 }  # fmt: skip
-STORED = {**SUM, "float16": 2**11}
-FLOATS = ("float64", "float32", "float16")
+STORED = {**SUM, "float16": 2**11, "bfloat16": 2**8}
+OPERAND = {**STORED, "tf32": 2**11}
+FLOATS = ("float64", "float32", "tf32", "float16", "bfloat16")
+NUMPY = {"tf32": "float32", "bfloat16": ml_dtypes.bfloat16}  # the dtype, where it has not the format's name
 every_dtype = pytest.mark.parametrize("dtype", list(SUM))
 
 
@@ -74,7 +78,7 @@ def test_stored_sums_survive_in_the_narrow_format(dtype, problem, seed):
         first, second = arguments(operator, operands)
         result = getattr(index_sum, operator)(first, second, problem)
         unrounded = getattr(index_sum, operator)(first.astype(np.float64), second.astype(np.float64), problem)
-        assert result.dtype == dtype
+        assert result.dtype == NUMPY.get(dtype, dtype)
         assert np.array_equal(result.astype(np.float64), unrounded)
 
 
@@ -97,9 +101,9 @@ def test_no_larger_magnitude_would_do(dtype, terms, headroom, stored):
     limit = min(SUM[dtype], STORED[dtype]) if stored else SUM[dtype]
     largest = exact.largest_magnitude(terms, dtype, headroom=headroom, stored=stored)
     assert headroom * terms * largest**2 <= limit
-    assert largest <= STORED[dtype]
+    assert headroom * largest <= OPERAND[dtype]
     one_more = largest + 1
-    assert headroom * terms * one_more**2 > limit or one_more > STORED[dtype]
+    assert headroom * terms * one_more**2 > limit or headroom * one_more > OPERAND[dtype]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +115,10 @@ def test_no_larger_magnitude_would_do(dtype, terms, headroom, stored):
         (1, "bfloat16", {}, 256),  # 4096 would be exact in the sum, but is not stored
         (1000, "bfloat16", {}, 129),
         (1, "bfloat16", {"stored": True}, 16),
+        (1, "tf32", {}, 2048),  # 4096 would be exact in the sum, but is not multiplied as it is
+        (1, "tf32", {"stored": True}, 2048),  # results are float32's
+        (1, "tf32", {"headroom": 2}, 1024),  # so is X + V
+        (9, "tf32", {}, 1365),
         (1, "int8", {}, 11),
         (2**24, "float32", {}, 1),
         (2**24 + 1, "float32", {}, 0),
@@ -211,14 +219,14 @@ def test_operands_are_integers_within_the_magnitude(dtype, problem, seed):
     shapes = {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
     for name, shape in shapes.items():
         array = getattr(operands, name)
-        assert array.dtype == dtype
+        assert array.dtype == NUMPY.get(dtype, dtype)
         assert array.shape == shape
         values = array.astype(object).ravel()
         assert all(int(value) == value for value in values)
         assert all(abs(int(value)) <= operands.magnitude for value in values)
         if not operands.thinned and exact.pattern_of(seed) != "sparse":
             assert all(value != 0 for value in values)
-        if np.dtype(dtype).kind == "u":
+        if array.dtype.kind == "u":
             assert all(value >= 0 for value in values)
 
 
@@ -322,24 +330,30 @@ def test_thinned_places_of_w_and_g_are_independent():
 @every_dtype
 def test_formats(dtype):
     form = format_of(dtype)
-    assert form == format_of(np.dtype(dtype)) == format_of(getattr(np, dtype))
-    assert form.name == dtype
-    assert form.largest_operand == STORED[dtype]
-    accumulated = {"float64": 53, "float32": 24, "float16": 24}.get(dtype, 0)
-    assert form.accumulated == accumulated
-    assert form.unit_roundoff == (Fraction(1, 2**accumulated) if accumulated else 0)
+    assert form.name == str(form) == dtype
+    assert form.dtype == np.dtype(NUMPY.get(dtype, dtype))
+    assert format_of(form) is form
+    if dtype != "tf32":
+        assert form == format_of(form.dtype) == format_of(form.dtype.type)
+    assert (form.largest_operand, form.largest_result) == (OPERAND[dtype], STORED[dtype])
+    assert form.accumulated == ({"float64": 53}.get(dtype, 24) if dtype in FLOATS else 0)
+    assert form.rounds == (dtype in FLOATS)
 
 
-def test_bfloat16_is_known_by_name_class_and_dtype():
-    ml_dtypes = pytest.importorskip("ml_dtypes")
-    for spelling in ("bfloat16", ml_dtypes.bfloat16, np.dtype(ml_dtypes.bfloat16)):
-        form = format_of(spelling)
-        assert (form.stored, form.accumulated) == (8, 24)
-    operands = exact.operands(Problem.parse("b1h4w4i2o2k2"), 0, ml_dtypes.bfloat16)
-    assert operands.magnitude == 2**8
+def test_float32_is_not_tf32():
+    assert format_of(np.float32) == format_of("float32") != format_of("tf32")
+    assert format_of("tf32").dtype == np.float32
+
+
+def test_bfloat16_without_ml_dtypes_is_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)  # makes the import fail
+    form = format_of("bfloat16")  # its name, and what it holds, are known
+    for refused in (lambda: form.dtype, lambda: exact.operands(Problem.parse("b1h1w1i1o1k1"), 0, "bfloat16")):
+        with pytest.raises(ValueError, match=r"^bfloat16 arrays need ml_dtypes, .*: pip install ml_dtypes$"):
+            refused()
 
 
 @pytest.mark.parametrize("dtype", ["bool", "complex64", "longdouble", "U1", "datetime64[s]", "O"])
 def test_other_dtypes_have_no_format(dtype):
-    with pytest.raises(ValueError, match="must be an integer or one of float64, float32, float16, bfloat16"):
+    with pytest.raises(ValueError, match="must be an integer or one of float64, float32, tf32, float16, bfloat16"):
         format_of(dtype)

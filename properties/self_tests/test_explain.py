@@ -11,9 +11,10 @@ from refconv import exact, index_sum, windows
 from refconv.explain import diagnose
 from refconv.explain.diagnosis import OPERANDS, variations
 from refconv.explain.form import Form
-from refconv.explain.hypotheses import TABLE, Case
+from refconv.explain.mistakes import TABLE, Case
 from refconv.explain.picture import drawn
 from refconv.explain.terms import Prober, formula
+from refconv.formats import format_of
 from refconv.problem import OPERATORS, Problem
 
 P = Problem.parse
@@ -23,7 +24,7 @@ PROBLEMS = [
     P("b3h2w3i3o3k1x2s3p1x2g3"),
     P("b1h1w2i1o1k1s1x2"),
 ]
-DTYPES = ["float32", "float64", "int64", "float16", "int8"]
+DTYPES = ["float32", "float64", "tf32", "int64", "float16", "bfloat16", "int8"]
 seeded = pytest.mark.parametrize("seed", range(6))
 each_operator = pytest.mark.parametrize("operator", OPERATORS)
 
@@ -380,7 +381,7 @@ def test_every_mistake_of_the_table_is_a_mistake(operator):
     problem = P("b5h9w9i9o9k5x3s2x3p3.2.1.2d2x3g3")
     sentences_ = [mistake.sentence for mistake in TABLE]
     assert len(set(sentences_)) == len(sentences_) >= 20
-    case = Case(operator, *operands(operator, problem, "float64"), problem)
+    case = Case(operator, *operands(operator, problem, "float64"), problem, format_of("float64"))
     changing = 0
     for mistake in TABLE:
         try:
@@ -583,7 +584,7 @@ def test_the_command_has_a_sentence_for_everything(refconv, planted_folder, plan
     [
         (["b1h1w1i1o1k2"], "kernel height = 2 must fit"),
         (["b1h1w1i1o1k1", "--impl", "nobody"], "'nobody' is not a registered implementation"),
-        (["b1h1w1i1o1k1", "--dtype", "int8"], "is for dtypes float32, float64, not int8"),
+        (["b1h1w1i1o1k1", "--dtype", "int8"], "is for dtypes float32, float64, not for int8"),
         (["b1h1w1i1o1k1", "--picture", "a.gif"], "must end in .svg or .png"),
     ],
 )

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 
 from refconv import exact, windows
+from refconv.implementation import ImplementationError
 from refconv.problem import Problem
 from refconv_cuda import cupy_wheels, device, gpu, simulator
 from refconv_cuda.launchers.im2col import Im2col
 from refconv_cuda.launchers.implicit_gemm import SMALL, ImplicitGemm
 from refconv_cuda.simulator import Schedule, scheduled
 from refconv_properties import strategies
+from refconv_properties.subject import OPERANDS
 
 
 class CudaError(RuntimeError):
@@ -189,6 +191,29 @@ def test_numpy_in_numpy_out(on_gpu, make):
             assert np.array_equal(actual, expected)
 
     run()
+
+
+def test_bfloat16_on_the_gpu(on_gpu):
+    problem = Problem.parse("b2h4w5i3o2k2")
+    o = exact.operands(problem, 1, "bfloat16")
+    conv = ImplicitGemm(device_=on_gpu).in_format("bfloat16")
+    for operator, names in OPERANDS.items():
+        first, second = (getattr(o, name) for name in names)
+        result = getattr(conv, operator)(first, second, problem)
+        assert result.dtype == first.dtype
+        assert np.array_equal(result, getattr(windows, operator)(first, second, problem))
+
+
+def test_bfloat16_wants_a_newer_cupy(monkeypatch):
+    cupy = fake_cupy()
+    cupy.__version__ = "13.6.0"
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    conv = ImplicitGemm(device_=gpu.Gpu())
+    assert conv.in_format("float16") is conv
+    with pytest.raises(
+        ImplementationError, match=r"^implicit-gemm in bfloat16: CuPy 13\.6\.0 is here, .* need CuPy 14"
+    ):
+        conv.in_format("bfloat16")
 
 
 def test_cupy_in_cupy_out(on_gpu):

@@ -13,6 +13,7 @@ import pytest
 from hypothesis.database import InMemoryExampleDatabase
 
 from refconv import index_sum, lowering, transposed, windows
+from refconv.formats import format_of
 from refconv.implementation import Implementation
 from refconv.problem import OPERATORS, Problem
 from refconv_cuda.device import DeviceMissing, find
@@ -41,7 +42,7 @@ def _no_database():
 
 def subject(target, dtype="float32", device="host", **options):
     offered = tuple(operator for operator in OPERATORS if hasattr(target, operator))
-    return Subject(Implementation("it", "it", device, (dtype,), offered, target), np.dtype(dtype), **options)
+    return Subject(Implementation("it", "it", device, (dtype,), offered, target), format_of(dtype), **options)
 
 
 def outcome(law, target, *, seed=0, examples=60, problems=(), **options):

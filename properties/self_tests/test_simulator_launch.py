@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import shutil
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refconv_cuda import simulator
-from refconv_cuda.simulator import CompileError, OutOfBounds, RawKernel, RawModule, Schedule, scheduled
+from refconv_cuda.simulator import CompileError, OutOfBounds, RawKernel, RawModule, Schedule, checked, scheduled
 
 SCALARS = {
     "bool": "bool", "char": "int8", "signed char": "int8", "unsigned char": "uint8",
@@ -129,6 +130,27 @@ __global__ void block_sums(const int* x, int* y) {
         __syncthreads();
     }
     if (t == 0) y[blockIdx.x] = sums[0];
+}
+
+// More values in registers than there are, and memory of a thread's own that is aligned beyond what a stack is.
+__global__ void keep(const unsigned long* x, const double* v, unsigned long* y, double* w, int rounds) {
+    struct alignas(64) { unsigned long of[8]; } wide;
+    unsigned long a[12];
+    double b[12];
+    int t = threadIdx.x;
+#pragma unroll
+    for (int i = 0; i < 12; ++i) a[i] = x[t * 12 + i], b[i] = v[t * 12 + i];
+    for (int i = 0; i < 8; ++i) wide.of[i] = a[i];
+    for (int round = 0; round < rounds; ++round) {
+        __syncthreads();
+#pragma unroll
+        for (int i = 0; i < 12; ++i) a[i] += a[(i + 1) % 12] * (round + t), b[i] += b[(i + 5) % 12];
+        wide.of[(round + t) % 8] ^= a[0];
+        if (__syncthreads_count(t % 3 == round % 3) != ((int)blockDim.x + 2 - round % 3) / 3) a[0] = 0;
+    }
+#pragma unroll
+    for (int i = 0; i < 12; ++i) y[t * 20 + i] = a[i], w[t * 12 + i] = b[i];
+    for (int i = 0; i < 8; ++i) y[t * 20 + 12 + i] = wide.of[i];
 }
 
 __global__ void vocabulary(const float* x, float* y, unsigned* count) {
@@ -420,6 +442,25 @@ def test_barriers_in_loops_and_functions(kernel, log_threads, blocks, seed, sche
     with scheduled(schedule):
         kernel("block_sums")((blocks,), (threads,), (x, y))
     assert np.array_equal(y, x.sum(1))
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["plain", "checked"])
+@pytest.mark.parametrize("order", ["in order", "reversed", "random", "preemptive"])
+def test_a_thread_keeps_its_values_over_barriers(kernel, check, order):
+    threads, rounds, t = 70, 9, np.arange(70)
+    rng = np.random.default_rng(3)
+    x, v = rng.integers(0, 2**63, (threads, 12), np.uint64), rng.integers(-99, 99, (threads, 12)).astype(float)
+    y, w = np.empty((threads, 20), np.uint64), np.empty((threads, 12))
+    with scheduled(Schedule(order, 5)), checked() if check else nullcontext():
+        kernel("keep")((1,), (threads,), (x, v, y, w, np.int32(rounds)))
+    wide = x[:, :8].copy()
+    for turn in range(rounds):
+        for i in range(12):
+            x[:, i] += x[:, (i + 1) % 12] * (turn + t).astype(np.uint64)
+            v[:, i] += v[:, (i + 5) % 12]
+        wide[t, (turn + t) % 8] ^= x[:, 0]
+    assert np.array_equal(y, np.hstack([x, wide]))
+    assert np.array_equal(w, v)
 
 
 # -- what a kernel may say ---------------------------------------------------------------------------

@@ -53,7 +53,7 @@ class Adapter:
     """An implementation that is a framework's. Making one raises `ImplementationError` where the framework is missing.
 
     dtypes: where the framework promises to add in the operands' own format. The narrow formats are left out: what
-    they are accumulated in depends on the machine, and no documentation says.
+    they are accumulated in depends on the machine, and no documentation says. On a GPU it is float32.
     """
 
     framework: ClassVar[Framework]

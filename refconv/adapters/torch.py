@@ -4,14 +4,17 @@ Documentation: https://docs.pytorch.org/docs/stable/generated/torch.nn.functiona
 groups that divide both channels; padding on both sides of an axis alike, so where it differs we do as its users do, and
 zero-pad with ``torch.nn.functional.pad`` first.
 
-On a GPU cuDNN computes. Its documented liberties are not faults, so they are off while we call: TF32, and algorithms
-that add in another order each time (https://docs.pytorch.org/docs/stable/notes/randomness.html). There is no adapter
+On a GPU cuDNN computes, also in tf32, float16 and bfloat16, which tensor cores add in float32. Its documented liberties
+are not faults, so they are off while we call: TF32 for float32, unless tf32 is what is asked for
+(https://docs.pytorch.org/docs/stable/notes/cuda.html), and algorithms that add in another order each time
+(https://docs.pytorch.org/docs/stable/notes/randomness.html). There is no adapter
 for cuDNN through CuPy, which dropped it in version 14 (https://docs.cupy.dev/en/stable/upgrade.html).
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import ctypes
 from collections.abc import Iterator
 from typing import Any, Self
@@ -20,6 +23,7 @@ import numpy as np
 
 from refconv.adapters.framework import Adapter, Framework
 from refconv.adapters.layouts import from_nchw, from_oihw, nchw, oihw
+from refconv.formats import format_of
 from refconv.implementation import ImplementationError
 from refconv.operands import Array
 from refconv.problem import Problem
@@ -30,6 +34,7 @@ class Autograd(Adapter):
 
     framework = Framework("PyTorch", ("torch",), "torch")
     channels_last = False  # PyTorch's other memory format, for which it has kernels of its own
+    tf32 = False
 
     def on(self, device: str) -> Self:
         """This adapter; on the CUDA GPU for ``gpu``, else on the CPU."""
@@ -37,7 +42,14 @@ class Autograd(Adapter):
             if not self.library.cuda.is_available():
                 raise ImplementationError(f"PyTorch {self.version} finds no CUDA GPU")
             self.device = "gpu"
+            self.dtypes = (*Adapter.dtypes, "tf32", "float16", "bfloat16")
         return super().on(device)
+
+    def in_format(self, name: str) -> Self:
+        """This adapter, with TF32 in cuDNN only for ``tf32``."""
+        chosen = copy.copy(self)
+        chosen.tf32 = name == "tf32"
+        return chosen
 
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:
         """Y, shape ``problem.y_shape``."""
@@ -68,22 +80,27 @@ class Autograd(Adapter):
         )
 
     def _tensor(self, array: Array) -> Any:
-        tensor = self.library.from_numpy(array).to("cuda" if self.device == "gpu" else "cpu")
-        return tensor.to(memory_format=self.library.channels_last) if self.channels_last else tensor
+        torch = self.library
+        bfloat16 = array.dtype.name == "bfloat16"  # which PyTorch knows, but not under NumPy's name
+        tensor = torch.from_numpy(array.view(np.int16)).view(torch.bfloat16) if bfloat16 else torch.from_numpy(array)
+        tensor = tensor.to("cuda" if self.device == "gpu" else "cpu")
+        return tensor.to(memory_format=torch.channels_last) if self.channels_last else tensor
 
     def _array(self, tensor: Any, layout: Any) -> Array:
-        array: Array = layout(tensor.detach().cpu().numpy())
-        return array
+        tensor = tensor.detach().cpu()
+        bfloat16 = tensor.dtype == self.library.bfloat16
+        array: Array = layout(tensor.view(self.library.int16).numpy() if bfloat16 else tensor.numpy())
+        return array.view(format_of("bfloat16").dtype) if bfloat16 else array
 
     @contextlib.contextmanager
     def _settled(self) -> Iterator[None]:
-        """One thread, and on a GPU neither TF32 nor an order of summation that varies; then all as it was."""
+        """One thread, and on a GPU no TF32 unless asked for, and one order of summation; then all as it was."""
         torch = self.library
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         cudnn: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
         if self.device == "gpu":
-            cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+            cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=self.tf32)
         try:
             with cudnn:
                 yield

@@ -25,6 +25,7 @@ from refconv.certificate import Expected, Pair
 from refconv.commands import options as read
 from refconv.commands.watched import OnCall, watched
 from refconv.explain.shapes import NAMES
+from refconv.formats import Format
 from refconv.implementation import Implementation, ImplementationError, load
 from refconv.layers import Layer
 from refconv.problem import OPERATORS, Operator, Problem
@@ -70,7 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--impl", required=True, metavar="NAME|MODULE:OBJ|FILE.py:OBJ", help="what to verify")
     parser.add_argument("--operator", choices=OPERATORS, help="only this one")
-    parser.add_argument("--dtype", help="in this dtype (default: the first that the implementation takes)")
+    parser.add_argument(
+        "--dtype", help="in this format, as float32 or tf32 (default: the first that the implementation takes)"
+    )
     parser.add_argument("--seed", type=read.seed, metavar="N", help="what all is drawn from (default: at random)")
     parser.add_argument("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
     parser.add_argument(
@@ -122,8 +125,7 @@ def _bytes(text: str) -> int:
 
 def _certify(options: argparse.Namespace, wanted: list[Layer], memory: int, on_call: OnCall) -> int:
     try:
-        implementation = load(options.impl, options.device)
-        dtype = implementation.dtype(options.dtype)
+        implementation, form = load(options.impl, options.device).chosen(options.dtype)
         if options.operator and options.operator not in implementation.operators:
             offered = ", ".join(implementation.operators)
             raise ImplementationError(f"{options.impl} offers {offered}, not {options.operator}")
@@ -131,8 +133,8 @@ def _certify(options: argparse.Namespace, wanted: list[Layer], memory: int, on_c
         print(f"refconv certify: {error}", file=sys.stderr)
         return 2
     operators = (options.operator,) if options.operator else implementation.operators
-    scaled = [layer.scaled(memory, dtype) for layer in wanted]
-    print(f"{implementation.name} on {implementation.device}, {dtype}, seed {options.seed}")
+    scaled = [layer.scaled(memory, form) for layer in wanted]
+    print(f"{implementation.name} on {implementation.device}, {form}, seed {options.seed}")
     widths = (max(len(layer.name) for layer in scaled), max(len(str(layer.problem)) for layer in scaled))
     header = (
         f"{'layer':{widths[0]}}  {'problem':{widths[1]}}  operator     verdict  call, s  certificate, s  missed with"
@@ -143,19 +145,19 @@ def _certify(options: argparse.Namespace, wanted: list[Layer], memory: int, on_c
         for layer in scaled:
             for operator in operators:
                 advance(f"{layer.name} {operator}")
-                if layers.footprint(layer.problem, dtype) > memory:
-                    reason = f"W and one small image take {layers.footprint(layer.problem, dtype):,} bytes"
+                if layers.footprint(layer.problem, form) > memory:
+                    reason = f"W and one small image take {layers.footprint(layer.problem, form):,} bytes"
                     rows.append(Row(layer.name, str(layer.problem), layer.changes, operator, "skipped", reason))
                 else:
-                    rows.append(_row(implementation, layer, operator, dtype, options.seed, on_call))
+                    rows.append(_row(implementation, layer, operator, form, options.seed, on_call))
                 _print(rows[-1], widths)
-                if not _written(options, implementation, dtype, memory, rows):
+                if not _written(options, implementation, form, memory, rows):
                     return 2
     return _summary(rows)
 
 
 def _row(
-    implementation: Implementation, layer: Layer, operator: Operator, dtype: np.dtype[Any], seed: int, on_call: OnCall
+    implementation: Implementation, layer: Layer, operator: Operator, form: Format, seed: int, on_call: OnCall
 ) -> Row:
     problem = layer.problem
     told = (layer.name, str(problem), layer.changes, operator)
@@ -163,7 +165,7 @@ def _row(
         reason = implementation.unsupported(problem)
         if reason is not None:
             return Row(*told, "skipped", reason)
-        pair = _on_device(implementation, certificate.operands(operator, problem, seed, dtype))
+        pair = _on_device(implementation, certificate.operands(operator, problem, seed, form))
     except (ValueError, MemoryError) as error:
         return Row(*told, "skipped", str(error) or "not enough memory to draw the operands")
     started = time.perf_counter()
@@ -254,7 +256,7 @@ def _print(row: Row, widths: tuple[int, int]) -> None:
 
 
 def _written(
-    options: argparse.Namespace, implementation: Implementation, dtype: np.dtype[Any], memory: int, rows: list[Row]
+    options: argparse.Namespace, implementation: Implementation, form: Format, memory: int, rows: list[Row]
 ) -> bool:
     """Whether the report could be written, after each row, so that it is there if the next call ends the process."""
     if options.json is None:
@@ -264,7 +266,7 @@ def _written(
         "implementation": implementation.name,
         "spec": implementation.spec,
         "device": implementation.device,
-        "dtype": str(dtype),
+        "dtype": form.name,
         "seed": options.seed,
         "memory": memory,
         "layers": [asdict(row) for row in rows],

@@ -29,7 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to test: a registered name, an object of a module, or of a file; may be repeated",
     )
     parser.add_argument("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
-    parser.add_argument("--dtype", action="append", default=[], help="test in this dtype; may be repeated")
+    parser.add_argument(
+        "--dtype",
+        action="append",
+        default=[],
+        help="test in this format: float64, float32, tf32, float16, bfloat16 or an integer dtype; may be repeated "
+        "(default: float32 and float64 where the implementation takes them, or else all that it takes)",
+    )
     parser.add_argument("--law", action="append", default=[], metavar="NAME", help="test this law; may be repeated")
     parser.add_argument(
         "--profile",

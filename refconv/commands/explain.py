@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("problem", type=read.problem, metavar="PROBLEM", help="as b1h5w7i3o4k3s2p1")
     parser.add_argument("--impl", required=True, metavar="NAME|MODULE:OBJ|FILE.py:OBJ", help="what to explain")
     parser.add_argument("--operator", choices=OPERATORS, help="only this one (default: the first that is wrong)")
-    parser.add_argument("--dtype", help="in this dtype (default: the first that the implementation takes)")
+    parser.add_argument(
+        "--dtype", help="in this format, as float32 or tf32 (default: the first that the implementation takes)"
+    )
     parser.add_argument(
         "--seed", type=read.seed, default=0, metavar="N", help="what the operands are drawn from (default 0)"
     )
@@ -71,10 +73,9 @@ def _explain(options: argparse.Namespace, problem: Problem, on_call: OnCall) -> 
     from refconv_properties.subject import Subject
 
     try:
-        implementation = load(options.impl, options.device)
-        dtype = implementation.dtype(options.dtype)
+        implementation, form = load(options.impl, options.device).chosen(options.dtype)
         operators = _operators(options.operator, implementation)
-        subject = Subject(implementation, dtype, options.time_limit, on_call)
+        subject = Subject(implementation, form, options.time_limit, on_call)
         for operator in operators:
             if _is_wrong(subject, operator, problem, options):
                 return 1
@@ -86,7 +87,7 @@ def _explain(options: argparse.Namespace, problem: Problem, on_call: OnCall) -> 
         text = str(error) or f"not enough memory for {problem}"
         print(f"refconv explain: {text}", file=sys.stderr)
         return 2
-    where = f"{implementation.name} on {implementation.device}, {dtype}"
+    where = f"{implementation.name} on {implementation.device}, {form}"
     print(f"{where}: nothing is wrong on {problem}, seed {options.seed}")
     print(f"  {', '.join(operators)}: equal to the index sum in every element")
     return 0
@@ -104,13 +105,13 @@ def _is_wrong(subject: Subject, operator: Operator, problem: Problem, options: a
     """Whether the operator is wrong on this problem; if so, it is explained."""
     from refconv_properties.broken import LawBroken, TimeLimitExceeded
 
-    drawn_ = exact.operands(problem, options.seed, subject.dtype, operators=(operator,))
+    drawn_ = exact.operands(problem, options.seed, subject.format, operators=(operator,))
     operands = {"X": drawn_.x, "W": drawn_.w, "G": drawn_.gy}
     first, second = (operands[name] for name in OPERANDS[operator])
     call = partial(_called, subject)
     implementation = subject.implementation
     headline = (
-        f"{implementation.name} on {implementation.device}, {subject.dtype}: {operator} is wrong on {problem}, "
+        f"{implementation.name} on {implementation.device}, {subject.format}: {operator} is wrong on {problem}, "
         f"seed {options.seed}"
     )
     try:
@@ -118,7 +119,7 @@ def _is_wrong(subject: Subject, operator: Operator, problem: Problem, options: a
     except (LawBroken, TimeLimitExceeded) as reason:
         print(f"{headline}\n  {reason}")
         return True
-    diagnosis = diagnose(call, problem, operator, first, second, result, seconds=SECONDS)
+    diagnosis = diagnose(call, problem, operator, first, second, result, form=subject.format, seconds=SECONDS)
     if result.shape != problem.result_shape(operator):
         told = [f"{operator} returned shape {result.shape}, but {NAMES[operator]} has shape "]
         told[0] += f"{problem.result_shape(operator)}"

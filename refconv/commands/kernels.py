@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--table", nargs="+", type=Path, metavar="REPORT", help="compile nothing; print one table of these reports"
     )
     parser.add_argument(
+        "--choose",
+        type=read.problem,
+        metavar="PROBLEM",
+        help="compile nothing; say which kernel each operator of a problem gets, and why",
+    )
+    parser.add_argument("--dtype", help="for --choose: the precision (default float32)")
+    parser.add_argument(
         "--jobs",
         type=read.positive,
         default=len(os.sched_getaffinity(0)),

@@ -10,8 +10,9 @@ import numpy as np
 
 from refconv import exact
 from refconv.explain import shapes
-from refconv.explain.hypotheses import TABLE, Case, Hypothesis
+from refconv.explain.mistakes import TABLE, Case, Hypothesis
 from refconv.explain.terms import Call, Index, Prober, Reading, Term
+from refconv.formats import Format, FormatLike, format_of
 from refconv.operands import Array
 from refconv.problem import Operator, Problem
 
@@ -60,10 +61,11 @@ def sentences(
     second: Array,
     result: Array | None = None,
     *,
+    form: FormatLike | None = None,
     seconds: float = SECONDS,
 ) -> list[str]:
     """Why ``result`` is wrong, in at most eight lines; none where it is right. Arguments as for `diagnose`."""
-    return diagnose(call, problem, operator, first, second, result, seconds=seconds).sentences
+    return diagnose(call, problem, operator, first, second, result, form=form, seconds=seconds).sentences
 
 
 @np.errstate(all="ignore")  # what a mistake does to numbers may be anything
@@ -75,14 +77,16 @@ def diagnose(
     second: Array,
     result: Array | None = None,
     *,
+    form: FormatLike | None = None,
     seconds: float = SECONDS,
 ) -> Diagnosis:
     """Compares ``result`` with the formula, and finds out why it differs.
 
     call: ``call(operator, first, second, problem)`` of the implementation; it may raise, anything. first, second: the
-    integer operands, in the contract's order, that gave ``result``; None calls for it. seconds: when to stop looking,
-    but for a call that is under way.
+    integer operands, in the contract's order, that gave ``result``; None calls for it. form: their format, where that
+    is not their dtype. seconds: when to stop looking, but for a call that is under way.
     """
+    form = format_of(first.dtype if form is None else form)
     deadline = time.monotonic() + seconds
     if result is None:
         try:
@@ -90,9 +94,9 @@ def diagnose(
         except Exception as error:
             return Diagnosis(operator, problem, sentences=[f"{operator} raised {type(error).__name__}: {error}"])
     if result.shape != problem.result_shape(operator):
-        sentence = _shape(call, problem, operator, first.dtype, result.shape, deadline)
+        sentence = _shape(call, problem, operator, form, result.shape, deadline)
         return Diagnosis(operator, problem, sentences=[sentence] if sentence else [])
-    case = Case(operator, first, second, problem)
+    case = Case(operator, first, second, problem, form)
     if problem.multiplications > LARGEST:
         from refconv import windows
 
@@ -111,7 +115,7 @@ def diagnose(
             hypothesis = _hypothesis(call, case, result, deadline - seconds / 2)
         else:
             hypothesis = _on_smaller(call, case, deadline - seconds / 2)
-        prober = Prober(call, problem, operator, index, (first.shape, second.shape), first.dtype, deadline)
+        prober = Prober(call, problem, operator, index, (first.shape, second.shape), form, deadline)
         reading = prober.read()
         lines += _terms(operator, problem, reading)
         lines += _doubts(prober, first, second, result)
@@ -257,7 +261,7 @@ def _hypothesis(call: Call, case: Case, result: Array, deadline: float) -> str:
     if not survivors:
         return ""
     for seed in UNIFORM[:2]:
-        other = _case(case.operator, case.problem, case.first.dtype, seed)
+        other = _case(case.operator, case.problem, case.format, seed)
         answer = _answer(call, other, deadline)
         if answer is not None:
             survivors = [mistake for mistake in survivors if mistake.explains(other, answer)]
@@ -265,7 +269,7 @@ def _hypothesis(call: Call, case: Case, result: Array, deadline: float) -> str:
         return ""
     for_, against = dict.fromkeys(survivors, 0), dict.fromkeys(survivors, 0)
     for problem in variations(case.problem):
-        other = _case(case.operator, problem, case.first.dtype, UNIFORM[2])
+        other = _case(case.operator, problem, case.format, UNIFORM[2])
         answer = _answer(call, other, deadline)
         if answer is None or answer.shape != other.expected.shape:
             continue
@@ -297,7 +301,7 @@ def _on_smaller(call: Call, case: Case, deadline: float) -> str:
             small = small.replace(c_in=2 * p, c_out=2 * l, groups=2)
         else:
             return ""
-    other = _case(case.operator, small, case.first.dtype, UNIFORM[0])
+    other = _case(case.operator, small, case.format, UNIFORM[0])
     answer = _answer(call, other, deadline)
     if answer is None or answer.shape != other.expected.shape or (answer == other.expected).all():
         return ""
@@ -305,15 +309,13 @@ def _on_smaller(call: Call, case: Case, deadline: float) -> str:
     return f"on {small}, {hypothesis}" if hypothesis else ""
 
 
-def _shape(
-    call: Call, problem: Problem, operator: Operator, dtype: np.dtype[np.generic], shape: Index, deadline: float
-) -> str:
+def _shape(call: Call, problem: Problem, operator: Operator, form: Format, shape: Index, deadline: float) -> str:
     """The slip that makes this shape, and the shapes of most other problems; or nothing."""
     slips = shapes.slips(operator, shape, problem)
     fitting = dict.fromkeys(slips, 0)
     if len(slips) > 1:
         for other in variations(problem):
-            answer = _answer(call, _case(operator, other, dtype, UNIFORM[0]), deadline)
+            answer = _answer(call, _case(operator, other, form, UNIFORM[0]), deadline)
             for slip in shapes.slips(operator, answer.shape, other) if answer is not None else ():
                 if slip in fitting:
                     fitting[slip] += 1
@@ -321,10 +323,10 @@ def _shape(
     return f"{shapes.NAMES[operator]} would have this shape if {best}" if best else ""
 
 
-def _case(operator: Operator, problem: Problem, dtype: np.dtype[np.generic], seed: int) -> Case:
-    drawn = exact.operands(problem, seed, dtype, operators=(operator,))
+def _case(operator: Operator, problem: Problem, form: Format, seed: int) -> Case:
+    drawn = exact.operands(problem, seed, form, operators=(operator,))
     first, second = (getattr(drawn, _FIELDS[name]) for name in OPERANDS[operator])
-    return Case(operator, first, second, problem)
+    return Case(operator, first, second, problem, form)
 
 
 def _answer(call: Call, case: Case, deadline: float) -> Array | None:

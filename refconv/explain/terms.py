@@ -17,7 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 from refconv.exact import integers, largest_magnitude
-from refconv.formats import format_of
+from refconv.formats import FormatLike, format_of
 from refconv.operands import Array
 from refconv.problem import Operator, Problem
 
@@ -108,22 +108,22 @@ class Prober:
         operator: Operator,
         index: Index,
         shapes: tuple[tuple[int, ...], tuple[int, ...]],
-        dtype: np.dtype[np.generic],
+        form: FormatLike,
         deadline: float,
     ) -> None:
+        form = format_of(form)
         self.call, self.problem, self.operator, self.index = call, problem, operator, index
-        self.shapes, self.dtype, self.deadline = shapes, dtype, deadline
+        self.shapes, self.dtype, self.deadline = shapes, form.dtype, deadline
         self.sizes = tuple(int(np.prod(shape)) for shape in shapes)
         self.first, self.second = formula(operator, index, problem)
         self.reading = Reading(index, len(self.first))
-        form = format_of(dtype)
-        self.limit = min(form.largest_sum, form.largest_operand)
-        # What survives in a result of this dtype, with room for terms that should not be there. More terms than that
+        self.limit = min(form.largest_sum, form.largest_operand, form.largest_result)
+        # What survives in an array of this format, with room for terms that should not be there. More terms than that
         # are looked at piece by piece: the whole would look wrong by rounding alone.
         self.at_once = max(self.limit // 64, 1)
         # (An integer that does not fit may be refused, anywhere in the result.)
-        most = min(len(self.first), self.at_once) if form.accumulated else problem.terms(operator)
-        self.magnitude = min(max(largest_magnitude(most, dtype, headroom=4, stored=True), 1), 1000)
+        most = min(len(self.first), self.at_once) if form.rounds else problem.terms(operator)
+        self.magnitude = min(max(largest_magnitude(most, form, headroom=4, stored=True), 1), 1000)
         self.rounds = 2 if self.magnitude >= 8 else 6
 
     def value(self, first: Array, second: Array) -> float:

@@ -7,8 +7,8 @@ import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from refconv_cuda import nvrtc
-from refconv_cuda.kernel_report import figures, survey, tables, verdict
+from refconv_cuda import convolution, nvrtc
+from refconv_cuda.kernel_report import choice, figures, survey, tables, verdict
 from refconv_cuda.kernel_report.figures import Report
 
 
@@ -19,12 +19,26 @@ class UsageError(ValueError):
 def run(options: argparse.Namespace) -> int:
     """Runs the command; returns the exit status: 0 nothing is wrong, 1 something is, 2 it could not run."""
     try:
+        if options.choose:
+            return _choose(options)
+        if options.dtype:
+            raise UsageError("--dtype is for --choose")
         return _table(options) if options.table else _survey(options)
     except BrokenProcessPool:
         print(f"refconv kernels: NVRTC {nvrtc.release()} took its own process down", file=sys.stderr)
     except (nvrtc.NvrtcMissing, ValueError, OSError) as reason:
         print(f"refconv kernels: {reason}", file=sys.stderr)
     return 2
+
+
+def _choose(options: argparse.Namespace) -> int:
+    dtype = options.dtype or "float32"
+    auto = convolution.auto
+    if dtype not in auto.dtypes:
+        raise UsageError(f"dtype {dtype} must be one of {', '.join(auto.dtypes)}")
+    for line in choice.told(auto, options.choose, dtype):
+        print(line)
+    return 0
 
 
 def _table(options: argparse.Namespace) -> int:

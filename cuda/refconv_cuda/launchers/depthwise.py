@@ -13,6 +13,7 @@ from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import C_NAMES, FILLING_BLOCKS, SUMS, OnDevice, sum_of_splits
+from refconv_cuda.launchers.work import Work, least_elements
 
 # As in kernels/depthwise.cuh and beside the kernels.
 SLAB = 32  # channels of a block
@@ -95,6 +96,21 @@ class Depthwise(OnDevice):
             "2 splits": Depthwise(splits=2, device_=self._chosen),
             "7 splits": Depthwise(strips=False, splits=7, device_=self._chosen),
         }
+
+    def work(self, operator: Operator, problem: Problem) -> Work:
+        """Each element read about once; the multiply-adds are few."""
+        path = self.path(problem, "float32")
+        each = path.vector * (STRIP_COLUMNS * STRIP_ROWS[path.strip] if path.strip else PIXELS)
+        result = problem.x_shape if operator == "grad_input" else problem.y_shape
+        blocks = max(1, math.prod(result) // (path.threads * each))
+        return Work(
+            problem.multiplications,
+            least_elements(problem),
+            max(blocks, FILLING_BLOCKS) if operator == "grad_weight" else blocks,
+            pace=0.5 if path.strip else 0.25,
+            launches=2 if operator == "grad_weight" else 1,
+            note=f"{path.vector} channels a thread" + (f", {path.strip}x{path.strip} strips" if path.strip else ""),
+        )
 
     def path(self, problem: Problem, dtype: str) -> Path:
         """The kernel for a problem."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from refconv.problem import OPERATORS, Operator, Problem
@@ -9,6 +10,7 @@ from refconv_cuda import geometry
 from refconv_cuda.device import Array
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, OnDevice
+from refconv_cuda.launchers.work import Work, least_elements
 
 
 class Direct(OnDevice):
@@ -21,6 +23,11 @@ class Direct(OnDevice):
         for operator in OPERATORS:
             for dtype in self.dtypes:
                 yield Instance(*self._kernel(operator, C_NAMES[dtype]), ELEMENTWISE_THREADS)
+
+    def work(self, operator: Operator, problem: Problem) -> Work:
+        """Every product by itself: what it reads comes from the caches."""
+        blocks = -(-math.prod(problem.result_shape(operator)) // ELEMENTWISE_THREADS)
+        return Work(problem.multiplications, least_elements(problem), blocks, pace=0.1, note="one thread an element")
 
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:
         """Y, shape ``problem.y_shape``."""

@@ -12,6 +12,7 @@ from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import C_NAMES, FILLING_BLOCKS, SUMS, OnDevice, sum_of_splits
+from refconv_cuda.launchers.work import Work, least_elements
 
 # As in kernels/few_channels.cuh.
 FEW = 4  # the most channels that count as few
@@ -108,6 +109,27 @@ class FewChannels(OnDevice):
         return {
             name: FewChannels(tile=tile, splits=splits, device_=self._chosen) for name, (tile, splits) in made.items()
         }
+
+    def work(self, operator: Operator, problem: Problem) -> Work:
+        """Each element read about once; few channels count as four, and many in whole blocks of them."""
+        outputs, tile = _has_few_outputs(problem), self._tile(operator, problem, "float32")
+        few, many = sorted((problem.c_in_per_group, problem.c_out_per_group))
+        tiles = problem.batch * problem.groups * _tiles(operator, problem, tile)
+        taps = problem.kernel.height * problem.kernel.width
+        if operator == "grad_input":
+            taps = _divide_up(taps, problem.stride.height * problem.stride.width)
+        to_many = operator != "grad_weight" and outputs == (operator == "grad_input")
+        width = COLUMNS if to_many or (operator == "grad_weight" and not outputs) else RUN
+        columns = _divide_up(many, width) if to_many else 1
+        slots = ROOMS[operator][outputs].pixels
+        return Work(
+            tiles * slots * taps * (few if width == COLUMNS else FEW) * _divide_up(many, width) * width,
+            least_elements(problem),
+            FILLING_BLOCKS if operator == "grad_weight" else tiles * columns,
+            pace=0.7 if to_many else 0.5 if width == COLUMNS else 0.4,
+            launches=2 if operator == "grad_weight" else 1,
+            note=f"tiles of {tile[0]}x{tile[1]} pixels",
+        )
 
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:
         """Y, shape ``problem.y_shape``."""

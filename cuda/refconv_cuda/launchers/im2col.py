@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from refconv.lowering import columns_shape, from_pixel_matrices, from_weight_matrices, pixel_matrices, weight_matrices
-from refconv.problem import Problem
+from refconv.problem import Operator, Problem
 from refconv_cuda import geometry
 from refconv_cuda.device import Array
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, OnDevice
+from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, FILLING_BLOCKS, OnDevice
+from refconv_cuda.launchers.work import Work, least_elements, tiled_product
+
+LIBRARY_TILE = (128, 128, 8)  # what cuBLAS, which does not say, is taken to use
 
 
 class Im2col(OnDevice):
@@ -23,6 +27,19 @@ class Im2col(OnDevice):
         for dtype in self.dtypes:
             for kernel in ("im2col", "col2im"):
                 yield Instance(f"{kernel}.cu", f"{kernel}<{C_NAMES[dtype]}>", ELEMENTWISE_THREADS)
+
+    def work(self, operator: Operator, problem: Problem) -> Work:
+        """The library's product, at nearly its full rate, and the columns, written once and read once."""
+        m, n, k = LIBRARY_TILE
+        multiply_adds, blocks = tiled_product(operator, problem, m=m, n=n, k=k)
+        return Work(
+            multiply_adds,
+            least_elements(problem) + 2 * math.prod(columns_shape(problem)),
+            max(blocks, FILLING_BLOCKS),  # the library splits long sums by itself
+            pace=0.9,
+            launches=2,
+            note="columns stored",
+        )
 
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:
         """Y = im2col(X) W, shape ``problem.y_shape``."""

@@ -12,10 +12,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from refconv.problem import Problem
+from refconv.formats import format_of
+from refconv.implementation import ImplementationError
+from refconv.problem import Operator, Problem
 from refconv_cuda import device, geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
+from refconv_cuda.launchers.work import Work
 
 C_NAMES = {"float32": "float", "float64": "double", "float16": "__half", "bfloat16": "__nv_bfloat16"}
 SUMS = {"float32": "float32", "float64": "float64", "float16": "float32", "bfloat16": "float32"}
@@ -54,13 +57,36 @@ class OnDevice:
         there._chosen = device_
         return there
 
+    def in_format(self, name: str) -> Self:
+        """This implementation. Raises `ImplementationError` where its device cannot compute in that format."""
+        reason = self.device.lacks(format_of(name).storage)
+        if reason is not None:
+            raise ImplementationError(f"{self.name} in {name}: {reason}")
+        return self
+
     def instances(self) -> Iterable[Instance]:
         """Every kernel that it may ask its device for, in all of its dtypes."""
         raise NotImplementedError
 
     def supports(self, problem: Problem) -> bool | str:
-        """True, or a sentence that says why it does not take ``problem``."""
+        """True, or a sentence that says why the kernels do not take the problem."""
         return True
+
+    def work(self, operator: Operator, problem: Problem) -> Work:
+        """What an operator has to do on a problem, for the chooser."""
+        raise NotImplementedError
+
+    def forward(self, x: Array, w: Array, problem: Problem) -> Array:
+        """Y, shape ``problem.y_shape``."""
+        raise NotImplementedError
+
+    def grad_input(self, gy: Array, w: Array, problem: Problem) -> Array:
+        """dX, shape ``problem.x_shape``."""
+        raise NotImplementedError
+
+    def grad_weight(self, gy: Array, x: Array, problem: Problem) -> Array:
+        """dW, shape ``problem.w_shape``."""
+        raise NotImplementedError
 
     def _operands(
         self, problem: Problem, first: tuple[str, object, tuple[int, ...]], second: tuple[str, object, tuple[int, ...]]

@@ -29,6 +29,10 @@ class Simulator:
 
     name = "simulator"
 
+    def lacks(self, dtype: str) -> str | None:
+        """None: NumPy has them all, as far as an operand of that dtype could be made."""
+        return None
+
     def holds(self, array: object) -> bool:
         """Results are NumPy arrays of the caller's own, never views of fenced memory."""
         return False

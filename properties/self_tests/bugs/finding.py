@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from bugs.catalogue import Bug
+from refconv.formats import format_of
 from refconv.implementation import Implementation
 from refconv.problem import OPERATORS, Problem
 from refconv_properties.broken import LawBroken, NotApplicable, TimeLimitExceeded
@@ -68,4 +67,4 @@ def subject(target: object, dtype: str = "float32") -> Subject:
     """An implementation as the laws take it."""
     offered = tuple(operator for operator in OPERATORS if hasattr(target, operator))
     device = getattr(target, "device", "host")
-    return Subject(Implementation("it", "it", device, (dtype,), offered, target), np.dtype(dtype))
+    return Subject(Implementation("it", "it", device, (dtype,), offered, target), format_of(dtype))

@@ -18,8 +18,9 @@ Block only_block;
 
 namespace {
 
-bool is_live(const Thread& thread) { return thread.state != kLeft; }
-bool is_converging(const Thread& thread) { return thread.state == kConverging; }
+// Lambdas, for each of which fill_queue is compiled anew; a function it would call through a pointer.
+constexpr auto is_live = [](const Thread& thread) { return thread.state != kLeft; };
+constexpr auto is_converging = [](const Thread& thread) { return thread.state == kConverging; };
 
 bool same(const Place& a, const Place& b) {
     return a.position == b.position && (a.file == b.file || strcmp(a.file, b.file) == 0);
@@ -56,10 +57,10 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
     undisturbed_ = 0;
     converging_ = false;
     live_ = count_;
-    fill_queue(is_live);
+    begin_phase();
     for (;;) {
         next();
-        go_on(&scheduler_);
+        switch_context(scheduler_, context_of_current());
         // Back here, the queue is empty, or the block was abandoned.
         if (finding->kind == kNone && live_ > 0 && interrupted_) {
             finding->kind = kInterrupted;
@@ -73,19 +74,26 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
             return;
         }
         if (live_ == 0) return;
-        fill_queue(is_live);
+        begin_phase();
     }
 }
 
 // -- the queue -----------------------------------------------------------------------------------------------
 
+// All live threads have their turn again, and none has come to the next barrier yet.
+void Block::begin_phase() {
+    at_barrier_ = arrived_predicates_ = 0;
+    fill_queue(is_live);
+}
+
 // All threads that are wanted, in the order of the schedule. Warps alone would never show a race between two lanes of one,
 // so the usual random order permutes single threads.
 template <class Wanted>
 void Block::fill_queue(Wanted wanted) {
-    head_ = queued_ = 0;
+    int count = 0;
     auto push_if_wanted = [&](int i) {
-        if (wanted(thread_[i])) push(i);
+        queue_[count] = i;
+        count += wanted(thread_[i]);
     };
     if (order_ == kInOrder) {
         for (int i = 0; i < count_; ++i) push_if_wanted(i);
@@ -101,28 +109,25 @@ void Block::fill_queue(Wanted wanted) {
         arrange_at_random(turns_, count_, *random_);
         for (int i = 0; i < count_; ++i) push_if_wanted(turns_[i]);
     }
+    head_ = 0;
+    tail_ = count;
 }
 
 void Block::push(int thread) {
-    if (thread_[thread].state != kFresh) thread_[thread].state = kReady;
-    queue_[(head_ + queued_++) % kMostThreads] = thread;
+    thread_[thread].state = kBegun;
+    queue_[tail_++ % kMostThreads] = thread;
 }
 
-bool Block::next() {
-    if (queued_ == 0) return false;
-    current_ = queue_[head_];
-    head_ = (head_ + 1) % kMostThreads;
-    --queued_;
+inline bool Block::next() {
+    if (queued() == 0) return false;
+    current_ = queue_[head_++ % kMostThreads];
     return true;
 }
 
-void Block::hand_over() {
-    Thread& self = thread_[current_];
-    if (next()) {
-        go_on(&self.context);
-    } else {
-        leave(&self.context);
-    }
+// Inline: a barrier then saves registers once, and not on each level of calls again.
+__attribute__((always_inline)) inline void Block::hand_over() {
+    Context& save = thread_[current_].context;
+    switch_context(save, next() ? context_of_current() : scheduler_);
     // A signal that came while nobody had a turn has only left word. Of one that comes from here on, the handler sees
     // that this thread has.
     end_if_interrupted();
@@ -130,25 +135,25 @@ void Block::hand_over() {
 
 // -- switching -----------------------------------------------------------------------------------------------
 
-void Block::become_current() {
-    const Index& index = thread_[current_].index;
-    threadIdx = {index.x, index.y, index.z};
-    thread_[current_].atomics = 0;
-    shadow::become(current_, thread_[current_].syncs);
-}
-
-void Block::go_on(void** save) {
+inline void Block::become_current() {
     Thread& thread = thread_[current_];
-    become_current();
-    if (thread.state == kFresh) {
-        thread.stack = stacks_.take();
-        thread.context = stacks_.prepare(thread.stack, run_threads);
-        thread.state = kReady;
-    }
-    if (save != &thread.context) refconv_switch(save, thread.context);
+    threadIdx = {thread.index.x, thread.index.y, thread.index.z};
+    thread.atomics = 0;
+    shadow::become(current_, thread.syncs);
 }
 
-void Block::leave(void** save) { refconv_switch(save, scheduler_); }
+inline const Context& Block::context_of_current() {
+    become_current();
+    Thread& thread = thread_[current_];
+    if (thread.state == kFresh) begin(thread);
+    return thread.context;
+}
+
+__attribute__((noinline)) void Block::begin(Thread& thread) {
+    thread.stack = stacks_.take();
+    thread.context = stacks_.prepare(thread.stack, run_threads);
+    thread.state = kBegun;
+}
 
 void Block::run_threads() {
     Block& block = the_block();
@@ -159,27 +164,27 @@ void Block::run_threads() {
         int stack = done.stack;
         done.state = kLeft;
         --block.live_;
-        void* never_resumed;
+        Context never_resumed;
         if (!block.next()) {
             block.stacks_.give_back(stack);
-            block.leave(&never_resumed);
+            switch_context(never_resumed, block.scheduler_);
         }
         Thread& next = block.thread_[block.current_];
         if (next.state != kFresh) {
             block.stacks_.give_back(stack);
-            block.go_on(&never_resumed);
+            switch_context(never_resumed, block.context_of_current());
         }
         // A thread that has not begun needs no stack of its own: it takes this one. A kernel without barriers
         // therefore runs as a plain loop.
         next.stack = stack;
-        next.state = kReady;
+        next.state = kBegun;
         block.become_current();
     }
 }
 
 void Block::abandon() {
-    void* never_resumed;
-    leave(&never_resumed);
+    Context never_resumed;
+    switch_context(never_resumed, scheduler_);
     __builtin_unreachable();
 }
 
@@ -209,11 +214,16 @@ void Block::report(Kind kind, Place place) {
 
 // -- waiting for the whole block -----------------------------------------------------------------------------
 
-int Block::barrier(Place place, int predicate) {
+inline int Block::barrier(Place place, int predicate) {
     Thread& self = thread_[current_];
-    self.state = kAtBarrier;
     self.place = place;
-    self.predicate = predicate;
+    if (place.position == barrier_.position && place.file == barrier_.file) {
+        ++at_barrier_;
+    } else {
+        barrier_ = place;
+        at_barrier_ = 1;
+    }
+    arrived_predicates_ += predicate != 0;
     hand_over();
     return predicates_;
 }
@@ -221,9 +231,11 @@ int Block::barrier(Place place, int predicate) {
 // CUDA asks that all threads of a block reach the same barrier. Hardware may let other cases pass; they are wrong
 // all the same.
 bool Block::open_barrier() {
+    predicates_ = arrived_predicates_;
+    if (at_barrier_ == count_) return true;
+    // Not all, or one barrier under two addresses of its file's name.
     int first = 0;
     while (thread_[first].state == kLeft) ++first;
-    predicates_ = 0;
     const Place here = thread_[first].place;
     for (int i = 0; i < count_; ++i) {
         const Thread& there = thread_[i];
@@ -247,7 +259,6 @@ bool Block::open_barrier() {
             set_waiting(kBarrierMismatch, first, i);
             return false;
         }
-        predicates_ += there.predicate != 0;
     }
     return true;
 }
@@ -296,6 +307,7 @@ bool Block::release_converging() {
         thread_[i].mask = lanes;
     }
     fill_queue(is_converging);
+    for (unsigned i = 0; i < tail_; ++i) thread_[queue_[i]].state = kBegun;
     return true;
 }
 
@@ -389,19 +401,30 @@ void Block::sync_clocks(int first, unsigned lanes) {
 
 void Block::atomic_turn() {
     constexpr int kPatience = 64;
-    if (++thread_[current_].atomics < kPatience || queued_ == 0) return;
+    if (++thread_[current_].atomics < kPatience || queued() == 0) return;
     push(current_);
     hand_over();
 }
 
 void Block::preempt() {
-    if (queued_ == 0) return;
-    int& chosen = queue_[(head_ + unsigned(random_->below(queued_))) % kMostThreads];
-    int head = queue_[head_];
-    queue_[head_] = chosen;  // the chosen one goes next, the head takes its place
-    chosen = head;
+    if (queued() == 0) return;
+    int& chosen = queue_[(head_ + unsigned(random_->below(queued()))) % kMostThreads];
+    int& head = queue_[head_ % kMostThreads];
+    int first = head;
+    head = chosen;  // the chosen one goes next, the head takes its place
+    chosen = first;
     push(current_);
     hand_over();
 }
 
 }  // namespace refconv
+
+// Here and not in warp.cpp: a barrier with all that it calls is one function.
+extern "C" {
+
+void refconv_barrier(const char* file, int line) { refconv::the_block().barrier({file, line}, 0); }
+
+int refconv_barrier_count(int predicate, const char* file, int line) {
+    return refconv::the_block().barrier({file, line}, predicate);
+}
+}

@@ -25,15 +25,15 @@ struct Place {
     int line() const { return position & ((1 << REFCONV_LINE_BITS) - 1); }
 };
 
-enum State : uint8_t { kFresh, kReady, kAtBarrier, kInCollective, kConverging, kLeft };
+// A thread that has begun runs, can go on, or waits at a barrier.
+enum State : uint8_t { kFresh, kBegun, kInCollective, kConverging, kLeft };
 
 // What a switch and a barrier need comes first and fits one line of the cache.
 struct alignas(64) Thread {
-    void* context;  // where to go on
-    Place place;    // of the barrier or collective that it waits at
+    Context context;
+    Place place;  // of the barrier or collective that it waits at
     Index index;
     int stack;
-    int predicate;   // what it brought to a barrier
     int atomics;     // since its last turn
     uint16_t syncs;  // how many __syncwarp it has taken part in
     State state;
@@ -44,6 +44,7 @@ struct alignas(64) Thread {
     uint64_t* lanes;
     uint32_t fence_phase;  // of its last __threadfence; 0: none
 };
+static_assert(offsetof(Thread, mask) <= 64, "a switch must not touch two lines of a thread");
 
 class Block {
   public:
@@ -91,17 +92,20 @@ class Block {
   private:
     friend class Undisturbed;
 
+    unsigned queued() const { return tail_ - head_; }
+
     static void run_threads();  // what a fiber executes
 
+    void begin_phase();
     template <class Wanted>
     void fill_queue(Wanted);
     void push(int thread);
-    bool next();              // makes the head of the queue the current thread; false: the queue is empty
-    void hand_over();         // lets the next thread go on; returns when this one's turn has come again
-    void go_on(void** save);  // switches to the current thread
-    void leave(void** save);  // switches to `run`
-    void end_if_interrupted();
+    bool next();       // makes the head of the queue the current thread; false: the queue is empty
+    void hand_over();  // lets the next thread go on, or `run`; returns when this one's turn has come again
     void become_current();
+    const Context& context_of_current();  // whose turn it then is
+    void begin(Thread&);
+    void end_if_interrupted();
 
     void sync_clocks(int first, unsigned lanes);
     bool release_converging();
@@ -110,26 +114,32 @@ class Block {
     void set_place(int waiting);  // in the finding: who, and at what barrier or collective
     bool lanes_are_there(int first, unsigned lanes, int lane);
 
+    // What a switch and a barrier need comes first, as in a Thread.
+    alignas(64) int current_ = 0;
+    unsigned head_ = 0, tail_ = 0;  // of the queue: how many have left it, and joined it
+    volatile bool interrupted_ = false;
+    bool converging_ = false;  // whether any lane waits in active_lanes
+    volatile int undisturbed_ = 0;
+    Place barrier_ = {};  // that the last thread came to
+    int at_barrier_ = 0;  // how many have, of this phase, since one came to another
+    int arrived_predicates_ = 0, predicates_ = 0;  // nonzero ones: brought in this phase, and to the barrier before it
+    int count_ = 0, live_ = 0;
+
     Stacks stacks_;
     Thread thread_[kMostThreads];
     int queue_[kMostThreads];  // a ring
-    unsigned head_ = 0, queued_ = 0;
     int turns_[kMostThreads];
     // For each thread, and each lane of its warp: how many __syncwarp that lane had behind it, as far as the thread
     // can know: a vector clock.
     uint16_t syncs_known_[kMostThreads][kWarpSize], known_at_fence_[kMostThreads][kWarpSize];
     bool no_syncs_ = false;
-    bool converging_ = false;  // whether any lane waits in active_lanes
-    int count_ = 0, live_ = 0, current_ = 0, predicates_ = 0;
     int32_t order_ = kInOrder;
-    void* scheduler_ = nullptr;
+    Context scheduler_ = {};
     const Kernel* kernel_ = nullptr;
     void** arguments_ = nullptr;
     Random* random_ = nullptr;
     Finding* finding_ = nullptr;
     Index shape_ = {0, 0, 0};
-    volatile bool interrupted_ = false;
-    volatile int undisturbed_ = 0;
 };
 
 // The block that runs on this operating-system thread.

@@ -28,50 +28,25 @@ bool Stacks::is_guard(uintptr_t address) const {
     return holds(address) && (address - base_) % (kGuard + kStack) < kGuard;
 }
 
-// The words that refconv_switch pops, from the lowest address up. Tops are spread over cache lines: stacks that
-// all began at the same offset of a page would compete for the same few sets of the cache.
-void* Stacks::prepare(int stack, void (*function)()) const {
+// Tops are spread over cache lines: stacks that all began at the same offset of a page would compete for the same few sets
+// of the cache.
+Context Stacks::prepare(int stack, void (*function)()) const {
     uintptr_t top = base_ + (stack + 1) * (kGuard + kStack) - stack * 192 % kPage;
     uintptr_t* words = reinterpret_cast<uintptr_t*>(top & ~uintptr_t(15));
 #if defined(__x86_64__)
     *--words = 0;  // the return address of `function`, which never returns; it also keeps the ABI's alignment
-    *--words = reinterpret_cast<uintptr_t>(function);
-    for (int i = 0; i < 6; ++i) *--words = 0;  // rbp rbx r12 r13 r14 r15
+    return {words, reinterpret_cast<void*>(function), nullptr};
 #elif defined(__aarch64__)
-    words -= 20;
+    words -= 20;  // what refconv_switch loads, from the lowest address up
     for (int i = 0; i < 20; ++i) words[i] = 0;
     words[11] = reinterpret_cast<uintptr_t>(function);  // x30, the link register
+    return {words};
 #endif
-    return words;
 }
 
 }  // namespace refconv
 
-#if defined(__x86_64__)
-asm(R"(
-    .text
-    .globl refconv_switch
-    .hidden refconv_switch
-    .type refconv_switch, @function
-refconv_switch:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    movq %rsp, (%rdi)
-    movq %rsi, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    ret
-    .size refconv_switch, .-refconv_switch
-)");
-#elif defined(__aarch64__)
+#if defined(__aarch64__)
 asm(R"(
     .text
     .globl refconv_switch
@@ -106,6 +81,4 @@ refconv_switch:
     ret
     .size refconv_switch, .-refconv_switch
 )");
-#else
-#error "The simulator switches stacks by hand, which is written for x86-64 and aarch64 only."
 #endif

@@ -7,12 +7,6 @@ using refconv::the_block;
 
 extern "C" {
 
-void refconv_barrier(const char* file, int line) { the_block().barrier({file, line}, 0); }
-
-int refconv_barrier_count(int predicate, const char* file, int line) {
-    return the_block().barrier({file, line}, predicate);
-}
-
 unsigned refconv_collective(unsigned mask, int operation, unsigned long long value, unsigned long long* lanes,
                             const char* file, int line) {
     return the_block().collective(mask, operation, value, reinterpret_cast<uint64_t*>(lanes), {file, line});

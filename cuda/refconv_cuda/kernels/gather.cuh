@@ -1,0 +1,170 @@
+// Which element of the image a term of an implicit GEMM reads: every operator as one gathered matrix product.
+//
+//     C[row, column] = sum over taps (m, n) and channels q of A[row, (m, n, q)] B[(m, n, q), column]
+//     A[row, (m, n, q)] = image[y0(row) + dy(m), x0(row) + dx(n), q]        zero outside the image
+//
+// An offset table would hold dy and dx for each tap. It need not be stored: along each axis they are an arithmetic
+// progression, for all three operators, strided gradients included, so that an addition leads from a tap to the next
+// one and the inner loop has neither a division nor a look-up.
+//
+//     forward, grad_weight   y0 = j s_h, dy(m) = m d_h - top                        all taps
+//     grad_input             input row u = r + s_h y0 of the residue class r; tap m reaches it from output row
+//                            y0 + (r + top - m d_h) / s_h where that is whole: for the taps m = m_0, m_0 + s_h/g,
+//                            m_0 + 2 s_h/g, ... with g = gcd(s_h, d_h), and dy falls by d_h/g from one to the next
+//
+// so the gradient of a strided convolution is s_h s_w dense products, one for each class of pixels, and none of them
+// multiplies by a zero that stride puts there.
+#pragma once
+
+#include "precision.cuh"
+#include "problem.cuh"
+
+// The taps along one axis that a class of pixels meets: the t-th, t < count, is tap first + t step of the kernel, and
+// reads the image shift + t delta rows (or columns) from the pixel's base.
+struct AxisTaps {
+    int count, first, step, shift, delta;
+};
+
+// Forward and grad_weight: each tap of the kernel.
+__device__ inline AxisTaps taps_reading(int taps, int dilation, int pad) { return {taps, 0, 1, -pad, dilation}; }
+
+// grad_input: the taps through which an output row reads input row `residue` + stride * base.
+__device__ inline AxisTaps taps_reaching(int residue, int taps, int stride, int dilation, int pad) {
+    int common = stride, rest = dilation;
+    while (rest != 0) {
+        int next = common % rest;
+        common = rest;
+        rest = next;
+    }
+    int step = stride / common, first = 0, end = step < taps ? step : taps;
+    while (first < end && (residue + pad - first * dilation) % stride != 0) ++first;
+    if (first == end) return {0, 0, step, 0, 0};
+    int shift = (residue + pad - first * dilation) / stride;
+    return {(taps - first - 1) / step + 1, first, step, shift, -(dilation / common)};
+}
+
+// The taps of a class along both axes, counted row by row: (m, n) from (0, 0), n first. Threads may keep theirs in
+// shared memory, for they look at it only when they come to the next tap.
+struct Taps {
+    AxisTaps rows, columns;
+    __device__ int count() const { return rows.count * columns.count; }
+};
+
+// Where an image of a batch begins, in elements.
+__device__ inline long long image_offset(int image, int height, int width, int channels) {
+    return static_cast<long long>(image) * (height * width) * channels;
+}
+
+// The input pixels of one residue, by their row modulo the stride and their column alike, and the taps that they meet.
+struct PixelClass {
+    int residue_row, residue_column;
+    int height, width;  // how many rows and columns of an image it has
+    Taps taps;
+    __device__ long long pixels(const Problem& p) const { return static_cast<long long>(p.batch) * height * width; }
+};
+
+// All classes that have a pixel: s_h s_w, or fewer where the image is smaller than the stride.
+struct PixelClasses {
+    const Problem& p;
+
+    __device__ explicit PixelClasses(const Problem& p) : p(p) {}
+    __device__ int rows() const { return p.stride_height < p.height ? p.stride_height : p.height; }
+    __device__ int columns() const { return p.stride_width < p.width ? p.stride_width : p.width; }
+    __device__ int count() const { return rows() * columns(); }
+    // Of a residue; residue 0 has the most.
+    __device__ int height(int residue) const { return (p.height - 1 - residue) / p.stride_height + 1; }
+    __device__ int width(int residue) const { return (p.width - 1 - residue) / p.stride_width + 1; }
+    __device__ PixelClass at(int number) const {
+        int row = number / columns(), column = number % columns();
+        return {row,
+                column,
+                height(row),
+                width(column),
+                {taps_reaching(row, p.kernel_height, p.stride_height, p.dilation_height, p.pad_top),
+                 taps_reaching(column, p.kernel_width, p.stride_width, p.dilation_width, p.pad_left)}};
+    }
+};
+
+// The rows of C of a tile, where they are pixels of a class: at(row) is where a row is written, null past the last one.
+template <typename Real>
+struct ClassRows {
+    Real* gx;  // at the tile's first column
+    const Problem& p;
+    const PixelClass& class_;
+    long long first;
+    __device__ Real* at(int row) const {
+        if (first + row >= class_.pixels(p)) return nullptr;
+        if (p.stride_height == 1 && p.stride_width == 1) return gx + (first + row) * p.c_in;  // all pixels are one class
+        Pixel pixel = pixel_of(first + row, class_.height, class_.width);
+        int u = class_.residue_row + p.stride_height * pixel.row;
+        int v = class_.residue_column + p.stride_width * pixel.column;
+        long long number = static_cast<long long>(pixel.image) * (p.height * p.width) + u * p.width + v;
+        return gx + number * p.c_in;
+    }
+};
+
+// One row of A: the channels of the pixels that the taps lead to. `image`: element (0, 0, first channel of the group)
+// of the row's image, null for a row that does not exist.
+template <typename Real>
+struct GatheredPixel {
+    const Real* image;
+    int row, column;             // base
+    int height, width, channels;  // of the image; channels of all groups: the distance of two pixels
+    const Taps& taps;
+
+    __device__ int tap_columns() const { return taps.columns.count; }
+    // The first channel of the pixel that the tap (m, n) reads; null where that is zero, and past the last tap.
+    __device__ const Real* at(int m, int n) const {
+        if (image == nullptr || m >= taps.rows.count) return nullptr;
+        int y = row + taps.rows.shift + m * taps.rows.delta;
+        int x = column + taps.columns.shift + n * taps.columns.delta;
+        bool inside = 0 <= y && y < height && 0 <= x && x < width;
+        return inside ? image + static_cast<long long>(y * width + x) * channels : nullptr;
+    }
+};
+
+// One column of grad_input's B: the output channels of W[m, n, column, :], for the taps of a class. `weights`:
+// element (0, 0, column, first channel of the group), null for a column that does not exist.
+template <typename Real>
+struct WeightsOfTaps {
+    const Real* weights;
+    int kernel_width, columns, channels;  // of B; channels of all groups
+    const Taps& taps;
+
+    __device__ int tap_columns() const { return taps.columns.count; }
+    __device__ const Real* at(int m, int n) const {
+        if (weights == nullptr || m >= taps.rows.count) return nullptr;
+        int tap = (taps.rows.first + m * taps.rows.step) * kernel_width + taps.columns.first + n * taps.columns.step;
+        return weights + static_cast<long long>(tap) * columns * channels;
+    }
+};
+
+// A line of a matrix as it is: what a 1x1 kernel reads. Null for a line that does not exist.
+template <typename Real>
+struct PlainLine {
+    const Real* line;
+
+    __device__ int tap_columns() const { return 1; }
+    __device__ const Real* at(int m, int) const { return m == 0 ? line : nullptr; }
+};
+
+// Pixels of the output, `step` apart, without a division on the way.
+struct PixelWalk {
+    Pixel pixel, step;  // step: in images, rows and columns
+
+    __device__ PixelWalk(long long number, int step, int height, int width)
+        : pixel(pixel_of(number, height, width)), step(pixel_of(step, height, width)) {}
+    __device__ void advance(int height, int width) {
+        pixel.column += step.column;
+        pixel.row += step.row;
+        pixel.image += step.image;
+        if (pixel.column >= width) {
+            pixel.column -= width;
+            ++pixel.row;
+        }
+        if (pixel.row >= height) {
+            pixel.row -= height;
+            ++pixel.image;
+        }
+    }
+};

@@ -1,0 +1,163 @@
+"""The chooser: what it counts, what it picks, how it is overruled, and what it prints."""
+
+import re
+from pathlib import Path
+
+import ml_dtypes  # noqa: F401 (adds bfloat16 to NumPy)
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from refconv import exact, index_sum
+from refconv.layers import Layer, read
+from refconv.problem import OPERATORS, Problem
+from refconv_cuda import choose, convolution, device
+from refconv_cuda.launchers.auto import Auto
+from refconv_cuda.launchers.work import least_elements, product_shape, tiled_product
+from refconv_properties import strategies
+
+OPERANDS = {"forward": ("x", "w"), "grad_input": ("gy", "w"), "grad_weight": ("gy", "x")}
+SIMULATOR = device.find("simulator")
+LAYERS = Path(__file__).parents[2] / "reports" / "layers.csv"
+SMALL = [Layer(text, Problem.parse(text)) for text in ("b1h5w5i1o1k3", "b2h9w9i16o16k3p1")]
+BASELINES: set[str] = set()
+LARGE = Problem.parse("b256h56w56i64o64k3p1")
+KERNELS = {kernel.name: kernel for kernel in convolution.KERNELS}
+AUTO = convolution.auto
+
+every_dtype = pytest.mark.parametrize("dtype", AUTO.dtypes)
+
+
+# -- counting ---------------------------------------------------------------------------------------
+
+
+@given(strategies.problems())
+def test_the_product_of_each_operator_has_as_many_products_as_the_index_sum(problem):
+    for operator in ("forward", "grad_weight"):
+        rows, columns, terms = product_shape(operator, problem)
+        assert rows * columns * terms * problem.groups == problem.multiplications
+    rows, columns, terms = product_shape("grad_input", problem)
+    assert (rows, columns) == (problem.batch * problem.height * problem.width, problem.c_in_per_group)
+    assert terms == problem.terms("grad_input")
+
+
+def test_a_tail_counts_as_a_whole_tile():
+    problem = Problem.parse("b1h5w13i3o65k1")  # 65 pixels, 65 output channels, 3 terms
+    assert tiled_product("forward", problem, m=64, n=64, k=16) == (4 * 64 * 64 * 16, 4)
+    assert tiled_product("forward", problem, m=5, n=13, k=1, splits=3) == (problem.multiplications, 195)
+
+
+def test_a_strided_gradient_may_leave_out_what_lies_between():
+    problem = Problem.parse("b1h8w8i8o8k4s2")
+    whole, _ = tiled_product("grad_input", problem, m=8, n=8, k=8)
+    dense, _ = tiled_product("grad_input", problem, m=8, n=8, k=8, dense=True)
+    assert whole == 4 * dense
+
+
+@pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
+@given(problem=strategies.problems())
+def test_work_is_never_less_than_the_problem_asks_for(kernel, problem):
+    if kernel.supports(problem) is not True:
+        return
+    for operator in OPERATORS:
+        work = kernel.work(operator, problem)
+        least = problem.multiplications if operator != "grad_input" else 0  # what no window reaches has no products
+        assert work.multiply_adds >= least
+        assert work.elements >= least_elements(problem)
+        assert work.blocks >= (1 if problem.multiplications else 0)
+        assert 0 < work.pace <= 1
+        assert work.launches >= 1
+
+
+# -- choosing ---------------------------------------------------------------------------------------
+
+
+@every_dtype
+@given(problem=strategies.problems(), operator=st.sampled_from(OPERATORS))
+def test_the_fastest_that_can_is_chosen(dtype, problem, operator):
+    found = AUTO.candidates(operator, problem, dtype)
+    assert {candidate.implementation.name for candidate in found} == set(AUTO.variants)
+    assert [candidate.seconds for candidate in found] == sorted(candidate.seconds for candidate in found)
+    for candidate in found:
+        assert bool(candidate.refusal) == (candidate.work is None) == (candidate.seconds == float("inf"))
+    assert not found[0].refusal
+    assert AUTO.chosen(operator, problem, dtype).name == found[0].implementation.name
+
+
+def test_every_kernel_is_somebodys_choice():
+    # A kernel that is never the fastest by the model is a baseline, and is named as one here.
+    chosen = {
+        AUTO.chosen(operator, layer.problem, dtype).name
+        for layer in [*read(LAYERS), *SMALL]
+        for dtype in AUTO.dtypes
+        for operator in OPERATORS
+    }
+    assert set(KERNELS) - chosen == BASELINES
+
+
+@every_dtype
+@settings(deadline=None, max_examples=15)
+@given(problem=strategies.problems(), seed=strategies.seeds(), operator=st.sampled_from(OPERATORS))
+def test_what_is_chosen_is_the_index_sum(dtype, problem, seed, operator):
+    auto = AUTO.at(SIMULATOR).in_format(dtype)
+    o = exact.operands(problem, seed, dtype, operators=(operator,))
+    first, second = (getattr(o, name) for name in OPERANDS[operator])
+    expected = getattr(index_sum, operator)(first, second, problem)
+    result = getattr(auto, operator)(first, second, problem)
+    assert result.dtype == expected.dtype
+    assert np.array_equal(result, expected)
+
+
+# -- overruling -------------------------------------------------------------------------------------
+
+
+def test_an_operator_can_be_handed_to_a_kernel_by_name():
+    among = convolution.KERNELS
+    auto = Auto("mine", among=among, using={"forward": "im2col"})
+    free = Auto("free", among=among)
+    assert auto.chosen("forward", LARGE, "float32").name == "im2col"
+    assert free.chosen("forward", LARGE, "float32").name != "im2col"
+    for operator in ("grad_input", "grad_weight"):
+        assert auto.chosen(operator, LARGE, "float32").name == free.chosen(operator, LARGE, "float32").name
+
+
+def test_a_kernel_that_cannot_is_not_overruled():
+    auto = Auto("mine", among=convolution.KERNELS, using={"forward": "im2col"})
+    with pytest.raises(ValueError, match=r"problem b256h56w56i64o64k3p1: im2col is for float32, float64"):
+        auto.chosen("forward", LARGE, "float16")
+
+
+def test_a_wrong_name_is_refused():
+    with pytest.raises(ValueError, match=r"using\['forward'\] = 'abacus' must be one of direct, im2col"):
+        Auto("mine", among=convolution.KERNELS, using={"forward": "abacus"})
+
+
+def test_waves_that_fill_the_machine_badly_cost_time():
+    kernel = KERNELS["implicit-gemm-64"]
+    pixels = choose.MULTIPROCESSORS * 64
+    full, over = (Problem.parse(f"b1h1w{width}i64o64k1") for width in (pixels, pixels + 1))
+    one, two = (choose.candidates([kernel], "forward", problem, "float32")[0] for problem in (full, over))
+    assert two.seconds > 1.9 * one.seconds - choose.LAUNCH
+
+
+# -- telling ----------------------------------------------------------------------------------------
+
+
+def test_the_choice_is_told(refconv):
+    ran = refconv("kernels", "--choose", "b256h56w56i64o64k3p1", "--dtype", "float16")
+    assert ran.status == 0
+    for operator in OPERATORS:
+        assert f"\n{operator}: " in ran.out
+    assert "  not im2col: is for float32, float64" in ran.out
+    assert re.search(r"tile 64x64x16, \d+ splits", ran.out)
+
+
+def test_what_cannot_be_chosen_is_said(refconv):
+    ran = refconv("kernels", "--choose", "b1h1w1i1o1k1", "--dtype", "float8")
+    assert (ran.status, ran.out) == (2, "")
+    assert "dtype float8 must be one of float64, float32, " in ran.err
+    assert refconv("kernels", "--choose", "b1h1w1i1o1k5").status == 2
+    ran = refconv("kernels", "--dtype", "float32")
+    assert (ran.status, ran.out) == (2, "")
+    assert "--dtype is for --choose" in ran.err
