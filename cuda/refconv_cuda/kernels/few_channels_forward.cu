@@ -9,7 +9,7 @@
 
 // A block: a tile of output pixels of an image, and kColumns output channels of a group.
 template <typename Real>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     few_inputs_forward(const Real* __restrict__ x, const Real* __restrict__ w, Real* __restrict__ y, Problem p,
                        int tile_height, int tile_width) {
     int few = p.c_in_per_group(), many = p.c_out_per_group();
@@ -25,7 +25,7 @@ __global__ void __launch_bounds__(kThreads)
 
 // A block: a tile of output pixels of an image, in all output channels of a group.
 template <typename Real>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     few_outputs_forward(const Real* __restrict__ x, const Real* __restrict__ w, Real* __restrict__ y, Problem p,
                         int tile_height, int tile_width) {
     int many = p.c_in_per_group(), few = p.c_out_per_group();

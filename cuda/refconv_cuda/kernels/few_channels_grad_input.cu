@@ -27,7 +27,7 @@ __device__ inline Axis gathering_across(const Problem& p, int number, int tile) 
 
 // A block: a tile of input pixels of an image, in all input channels of a group.
 template <typename Real>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     few_inputs_grad_input(const Real* __restrict__ gy, const Real* __restrict__ w, Real* __restrict__ gx, Problem p,
                           int tile_height, int tile_width) {
     int few = p.c_in_per_group(), many = p.c_out_per_group();
@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kThreads)
 
 // A block: a tile of input pixels of an image, and kColumns input channels of a group.
 template <typename Real>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     few_outputs_grad_input(const Real* __restrict__ gy, const Real* __restrict__ w, Real* __restrict__ gx, Problem p,
                            int tile_height, int tile_width) {
     int many = p.c_in_per_group(), few = p.c_out_per_group();

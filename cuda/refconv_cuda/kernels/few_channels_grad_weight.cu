@@ -20,7 +20,7 @@ __device__ inline FewTask weight_tile(const Problem& p, long long number, int ti
 // multiply-adds, with addresses about 90 instructions, 0.7 of what the schedulers could issue. 147 rows are 19 workers in
 // two blocks of ten. 3x3, 3 -> 64: 27 rows are four workers, and four parts of the pixels.
 template <typename Real>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     few_inputs_grad_weight(const Real* __restrict__ gy, const Real* __restrict__ x,
                            typename Precision<Real>::Sum* __restrict__ partial, Problem p, int tile_height,
                            int tile_width, long long tiles_each) {
@@ -102,7 +102,7 @@ __global__ void __launch_bounds__(kThreads)
 // read up to 9 taps of four pixels, about 8 cycles a load of shared memory, 20 in all for 32 multiply-adds of four
 // warps: bound by arithmetic, of which a quarter is for the fourth output channel that there is not.
 template <typename Real>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     few_outputs_grad_weight(const Real* __restrict__ gy, const Real* __restrict__ x,
                             typename Precision<Real>::Sum* __restrict__ partial, Problem p, int tile_height,
                             int tile_width, long long tiles_each) {

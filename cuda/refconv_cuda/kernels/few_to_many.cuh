@@ -48,6 +48,8 @@ __device__ inline void few_to_many(const Real* __restrict__ source, const Real* 
         sum[i][0] = sum[i][1] = V::zero();
     }
 
+    // A small image, or the last channels, leave threads without work; they only help to stage.
+    bool works = of_pixels / tile_width < down.count && of_channels * kFew < many;
     int taps_each = Room<Real>::kSlice / few;
     for (int first_tap = 0; first_tap < taps; first_tap += taps_each) {
         int staged = min(taps_each, taps - first_tap);
@@ -60,7 +62,7 @@ __device__ inline void few_to_many(const Real* __restrict__ source, const Real* 
         }
         if (threadIdx.x < staged) offsets[threadIdx.x] = offset_of_tap(first_tap + threadIdx.x, kernel_width, down, across);
         __syncthreads();
-        for (int t = 0; t < staged; ++t) {
+        for (int t = 0; works && t < staged; ++t) {
             int offset = offsets[t];
             if (offset < 0) continue;
             V pixel[kPixels];

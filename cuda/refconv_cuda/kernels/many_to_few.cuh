@@ -37,6 +37,7 @@ __device__ inline void many_to_few(const Real* __restrict__ source, const Real* 
         sum[i] = V::zero();
     }
 
+    bool works = static_cast<int>(threadIdx.x) / tile_width < down.count;
     bool is_aligned = source_channels % kFew == 0 && many % kFew == 0;
     for (int first = 0; first < many; first += kRuns * kFew) {
         for (int first_tap = 0; first_tap < taps; first_tap += kSlice) {
@@ -53,7 +54,7 @@ __device__ inline void many_to_few(const Real* __restrict__ source, const Real* 
             }
             if (threadIdx.x < staged) offsets[threadIdx.x] = offset_of_tap(first_tap + threadIdx.x, kernel_width, down, across);
             __syncthreads();
-            for (int t = 0; t < staged; ++t) {
+            for (int t = 0; works && t < staged; ++t) {
                 int offset = offsets[t];
                 if (offset < 0) continue;
 #pragma unroll
