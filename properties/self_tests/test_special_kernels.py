@@ -233,7 +233,7 @@ def launched(implementation, operator, problem, dtype="float32"):
         ("b1h9w9i8o8k7p3g8", "float64", "<double, 1>"),
         ("b1h9w9i6o6k3p1g6", "float32", "<float, 1>"),
         ("b1h9w9i8o8k5p1g8", "float32", "<float, 4>"),
-        ("b1h9w9i8o8k3p1s2g8", "float16", "<__half, 4>"),
+        ("b1h9w9i8o8k3s2p1g8", "float16", "<__half, 4>"),
         ("b1h9w9i8o8k3p1d2g8", "float32", "<float, 4>"),
         ("b1h9w9i8o8k3x7p1g8", "float32", "<float, 4>"),
         ("b1h9w9i8o16k3p1g8", "float32", "<float, 1>"),
