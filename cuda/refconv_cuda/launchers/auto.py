@@ -44,6 +44,10 @@ class Auto(OnDevice):
         for implementation in self._among.values():
             yield from implementation.instances()
 
+    def least(self, name: str) -> int:
+        """The first architecture on which one of those that it chooses from computes in that format."""
+        return min(one.least(name) for one in self._among.values() if name in one.dtypes)
+
     def in_format(self, name: str) -> Self:
         """This implementation as it computes in a format. Raises `ImplementationError` where its device cannot."""
         there = copy.copy(super().in_format(name))
@@ -57,7 +61,8 @@ class Auto(OnDevice):
 
     def candidates(self, operator: Operator, problem: Problem, dtype: str) -> list[choose.Candidate]:
         """What it chooses from, the chosen one first, then as `choose.candidates` orders them."""
-        found = choose.candidates(self._among.values(), operator, problem, dtype)
+        among = [one for one in self._among.values() if self._chosen is None or not self._here(one).too_old(dtype)]
+        found = choose.candidates(among, operator, problem, dtype)
         wanted = self._using.get(operator)
         return sorted(found, key=lambda candidate: candidate.implementation.name != wanted) if wanted else found
 

@@ -15,7 +15,7 @@ from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.gathered import Product, takes_vectors
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, OnDevice
+from refconv_cuda.launchers.on_device import OnDevice, sum_of_splits
 from refconv_cuda.launchers.work import Work, least_elements, tiled_product
 
 MULTIPROCESSORS = 132  # of an H100
@@ -116,7 +116,7 @@ class TensorCore(OnDevice):
                 large, small = (number.tiles[size] for size in SIZES)
                 for tile, count in ((large, vector), (small, vector), (small, 1)):
                     yield Instance(*self._kernel(operator, dtype, count, tile), tile.threads, number.least)
-            yield Instance("implicit_gemm_grad_weight.cu", _sum_splits(dtype), ELEMENTWISE_THREADS)
+            yield sum_of_splits(format_of(dtype).storage)
 
     @property
     def variants(self) -> dict[str, TensorCore]:
@@ -174,20 +174,15 @@ class TensorCore(OnDevice):
         vector, tile = self._choose("grad_weight", problem, dtype, (g_, x_))
         splits, terms_each = self._split("grad_weight", problem, tile)
         partial = self.device.empty((splits, *problem.w_shape), "float32")
-        self._launch("grad_weight", problem, dtype, vector, tile, splits, g_, x_, partial, np.int64(terms_each))
-        if splits == 1 and g_.dtype == partial.dtype:
-            return self._result(partial[0], gy)
-        gw = self.device.empty(problem.w_shape, g_.dtype)
-        self._elementwise(
-            *("implicit_gemm_grad_weight.cu", _sum_splits(dtype), gw.size),
-            *(partial, gw, np.int64(gw.size), np.int32(splits)),
+        self._product(
+            "grad_weight", problem, dtype, vector, tile, splits, g_, x_, partial, more=(np.int64(terms_each),)
         )
-        return self._result(gw, gy)
+        return self._result(self._sum_of_splits(partial, g_.dtype), gy)
 
     def _multiply(self, operator: Operator, problem: Problem, arrays: tuple[Array, Array, Array]) -> None:
         dtype = _BY_STORAGE[arrays[0].dtype.name]
         vector, tile = self._choose(operator, problem, dtype, arrays)
-        self._launch(operator, problem, dtype, vector, tile, 1, *arrays)
+        self._product(operator, problem, dtype, vector, tile, 1, *arrays)
 
     def _choose(
         self, operator: Operator, problem: Problem, dtype: str, arrays: Iterable[Array]
@@ -214,7 +209,7 @@ class TensorCore(OnDevice):
             return 1, product.terms
         return product.split(tile.m, tile.n, tile.k, tile.resident, self.splits)
 
-    def _launch(
+    def _product(
         self,
         operator: Operator,
         problem: Problem,
@@ -222,17 +217,13 @@ class TensorCore(OnDevice):
         vector: int,
         tile: TensorTile,
         splits: int,
-        first: Array,
-        second: Array,
-        result: Array,
-        *more: object,
+        *arrays: Array,
+        more: tuple[object, ...] = (),
     ) -> None:
         """One kernel: a block for each tile, part and split."""
         blocks = Product.of(operator, problem).grid(problem, tile.m, tile.n, splits)
-        if blocks == 0:
-            return
-        kernel = self.device.kernel(*self._kernel(operator, dtype, vector, tile))
-        kernel((blocks,), (tile.threads,), (first, second, result, geometry.struct(problem), *more))
+        file, name = self._kernel(operator, dtype, vector, tile)
+        self._launch(file, name, blocks, tile.threads, problem, *arrays, geometry.struct(problem), *more)
 
     def _kernel(self, operator: Operator, dtype: str, vector: int, tile: TensorTile) -> tuple[str, str]:
         """File and name of an instance."""
@@ -243,7 +234,3 @@ class TensorCore(OnDevice):
 def _vector(dtype: str) -> int:
     """How many elements of a format are moved together."""
     return VECTOR_BYTES // format_of(dtype).dtype.itemsize
-
-
-def _sum_splits(dtype: str) -> str:
-    return f"sum_splits<{C_NAMES[format_of(dtype).storage]}>"
