@@ -11,6 +11,7 @@ from refconv_cuda.launchers.direct import Direct
 from refconv_cuda.launchers.im2col import Im2col
 from refconv_cuda.launchers.implicit_gemm import LARGE, SMALL, ImplicitGemm
 from refconv_cuda.launchers.on_device import OnDevice
+from refconv_cuda.launchers.pointwise import Pointwise
 from refconv_cuda.launchers.tensor_core import TensorCore
 from refconv_cuda.launchers.warp_tiled import WarpTiled
 
@@ -20,6 +21,7 @@ im2col = Im2col()
 implicit_gemm = ImplicitGemm(tile=SMALL)
 implicit_gemm_64 = ImplicitGemm("implicit-gemm-64", tile=LARGE)
 warp_tiled = WarpTiled()
+pointwise = Pointwise("pointwise")
 tensor_core = TensorCore()
 
 KERNELS: tuple[OnDevice, ...] = (
@@ -28,6 +30,7 @@ KERNELS: tuple[OnDevice, ...] = (
     implicit_gemm,
     implicit_gemm_64,
     warp_tiled,
+    pointwise,
     tensor_core,
     depthwise,
 )

@@ -93,17 +93,16 @@ struct WarpTile {
         Real values_a[kFetchesA][kEach], values_b[kFetchesB][kEach];
         if (slices > 0) {
             fetch(values_a, values_b);
-            store<kAlongA>(values_a, shared.a[0]);
-            store<kAlongB>(values_b, shared.b[0]);
+            store<kAlongA>(values_a, shared.a[slices % 2]);
+            store<kAlongB>(values_b, shared.b[slices % 2]);
         }
         __syncthreads();
-        for (int slice = 0; slice < slices; ++slice) {
-            bool more = slice + 1 < slices;
-            if (more) fetch(values_a, values_b);
-            add(shared.a[slice % 2], shared.b[slice % 2]);
-            if (more) {
-                store<kAlongA>(values_a, shared.a[(slice + 1) % 2]);
-                store<kAlongB>(values_b, shared.b[(slice + 1) % 2]);
+        for (int left = slices; left > 0; --left) {
+            if (left > 1) fetch(values_a, values_b);
+            add(shared.a[left % 2], shared.b[left % 2]);
+            if (left > 1) {
+                store<kAlongA>(values_a, shared.a[(left - 1) % 2]);
+                store<kAlongB>(values_b, shared.b[(left - 1) % 2]);
             }
             __syncthreads();
         }
