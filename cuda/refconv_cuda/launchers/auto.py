@@ -61,8 +61,7 @@ class Auto(OnDevice):
 
     def candidates(self, operator: Operator, problem: Problem, dtype: str) -> list[choose.Candidate]:
         """What it chooses from, the chosen one first, then as `choose.candidates` orders them."""
-        among = [one for one in self._among.values() if self._chosen is None or not self._here(one).too_old(dtype)]
-        found = choose.candidates(among, operator, problem, dtype)
+        found = choose.candidates(self._runnable(dtype), operator, problem, dtype)
         wanted = self._using.get(operator)
         return sorted(found, key=lambda candidate: candidate.implementation.name != wanted) if wanted else found
 
@@ -89,6 +88,14 @@ class Auto(OnDevice):
         stored = getattr(getattr(first, "dtype", None), "name", "")
         asked = self._format
         return self.chosen(operator, problem, asked if asked and FLOATS[asked].storage == stored else stored)
+
+    def _runnable(self, dtype: str) -> list[OnDevice]:
+        """Those that its device, if it is on one, can run in that format."""
+        return [
+            one
+            for one in self._among.values()
+            if self._chosen is None or dtype not in one.dtypes or not self._here(one).too_old(dtype)
+        ]
 
     def _here(self, implementation: OnDevice) -> OnDevice:
         return implementation if self._chosen is None else implementation.at(self._chosen)
