@@ -45,8 +45,8 @@ struct TermWalkOf {
 using TermWalk = TermWalkOf<int>;
 
 // Neighbours of a line of an operand that begins at an offset, or zeros where that is negative.
-template <typename Real, int kEach>
-__device__ inline void read_line(const Real* operand, long long offset, int channel, Real (&values)[kEach]) {
+template <typename Real, typename Values>
+__device__ inline void read_line(const Real* operand, long long offset, int channel, Values& values) {
     if (offset < 0) {
         clear(values);
     } else {
@@ -158,8 +158,8 @@ struct MatrixRows {
           rows_left(kVector == kEach && columns_left <= 0 ? 0 : rows_left),
           columns_left(columns_left) {}
 
-    template <int kStep>
-    __device__ void fetch(Real (&values)[kEach]) {
+    template <int kStep, typename Values>
+    __device__ void fetch(Values& values) {
         if (kVector == kEach) {
             if (rows_left > 0) {
                 load_vector(row, values);
@@ -215,8 +215,8 @@ struct PixelsOfTaps {
         row = tap_row(p, tap, group);
     }
 
-    template <int kStep>
-    __device__ void fetch(Real (&values)[kEach]) {
+    template <int kStep, typename Values>
+    __device__ void fetch(Values& values) {
         if (kVector == kEach) {
             long long element = pixels_left > 0 ? at(row) : -1;
             if (element >= 0) {
@@ -265,8 +265,8 @@ struct Stagers {
     __device__ explicit Stagers(const Make& make, int f = 0) : stager(make(f)), others(make, f + 1) {}
 
     // The next slice's share: values of all fetches.
-    template <int kStep, typename Real, int kEach>
-    __device__ void fetch(Real (*values)[kEach]) {
+    template <int kStep, typename Values>
+    __device__ void fetch(Values* values) {
         stager.template fetch<kStep>(values[0]);
         others.template fetch<kStep>(values + 1);
     }
@@ -276,6 +276,6 @@ template <typename Stager>
 struct Stagers<Stager, 0> {
     template <typename Make>
     __device__ explicit Stagers(const Make&, int) {}
-    template <int kStep, typename Real, int kEach>
-    __device__ void fetch(Real (*)[kEach]) {}
+    template <int kStep, typename Values>
+    __device__ void fetch(Values*) {}
 };
