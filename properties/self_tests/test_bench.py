@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from conftest import environment
@@ -13,10 +14,11 @@ from conftest import environment
 from refconv import cli
 from refconv.layers import Layer
 from refconv.problem import Problem
-from refconv_reports.bench import choose, results
+from refconv_reports.bench import choose, command, results
 from refconv_reports.bench.choose import Limits, Wanted
-from refconv_reports.bench.contest import Contest, WrongResult
+from refconv_reports.bench.contest import Contest, Refused, WrongResult
 from refconv_reports.bench.contestants import Field
+from refconv_reports.bench.run import prepared
 
 TINY = "b1h5w5i2o3k3p1"
 RIGHT = """
@@ -87,7 +89,7 @@ def test_the_machine_is_told_and_the_host_is_not(stored):
     assert told["machine"].startswith("cpu-")
     assert (told["gpu"], told["peak"], told["compute_capability"]) == (None, None, None)
     assert told["cores"] >= 1
-    assert "node" not in kept["machine_info"]
+    assert kept["machine_info"].keys().isdisjoint({"node", "release"})
 
 
 def test_the_oracle_is_slower_literally_than_vectorised(stored):
@@ -143,6 +145,27 @@ def test_an_implementation_that_raises_fails(refconv, mine, tmp_path):
     ran = refconv(*short("--impl", mine(RAISES), "--out", tmp_path / "run.json"))
     assert ran.status == 1
     assert "RuntimeError: out of order" in ran.err
+
+
+def test_a_peer_that_raises_does_not(refconv, mine, tmp_path):
+    arguments = ("bench", TINY, "--device", "cpu", "--operator", "forward", "--impl", "windows")
+    ran = refconv(*arguments, "--peer", mine(RAISES), "--out", str(tmp_path / "run.json"))
+    assert ran.status == 0
+    assert "not measured: mine raised RuntimeError: out of order" in ran.err
+
+
+def test_without_rich(capsys, monkeypatch, tmp_path):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich", None)
+    assert cli.main(list(short("--impl", "lowering", "--out", tmp_path / "run.json"))) == 0
+    said = capsys.readouterr()
+    header, first, second = said.out.splitlines()
+    assert header == f"{'layer':14}  operator  dtype    implementation  " + header.partition("implementation  ")[2]
+    assert header.split()[4:] == ["median", "GFLOP/s", "GB/s", "x", "peer"]  # no roof is known
+    assert first.split()[:4] == [TINY, "forward", "float32", "windows"]
+    assert second.split()[0] == "lowering"
+    assert f"{TINY} forward float32 ..." in said.err
 
 
 def test_an_earlier_run_is_compared(stored, refconv, tmp_path):
@@ -203,7 +226,7 @@ def test_what_is_no_result_is_refused(capsys, tmp_path, text, words):
         (["nonsense"], "'nonsense' is no layer of the table, and no problem"),
         ([TINY, "--dtype", "float8"], "dtype 'float8' must be one of float64, float32, tf32"),
         ([TINY, "--impl", "nonsense"], "'nonsense' is not a registered implementation"),
-        ([TINY, "--peer", "torch-cudnn"], "libcuda.so.1"),
+        ([TINY, "--peer", "nonsense"], "'nonsense' is not a registered implementation"),
         ([TINY, "--impl", "transposed", "--peer", "transposed", "--operator", "forward"], "transposed has no forward"),
         ([TINY, "--layers", "nowhere.csv"], "cannot read nowhere.csv"),
         ([TINY, "--out", "/proc/nowhere/run.json"], "cannot write /proc/nowhere/run.json"),
@@ -238,12 +261,34 @@ def test_without_pytest_benchmark(capsys, monkeypatch):
     assert capsys.readouterr().err == "refconv bench: this needs pytest-benchmark: pip install 'refconv[bench]'\n"
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full")
 def test_a_full_disk(refconv):
     ran = refconv(*short("--impl", "lowering", "--out", "/dev/full"))
     assert ran.status == 2
     assert "cannot write /dev/full: No space left on device" in ran.err
     assert "lowering" in ran.out  # what was measured is told all the same
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full")
+@pytest.mark.parametrize(("reader", "status"), [("| head -1", 0), ("> /dev/full", 2)], ids=["head", "full"])
+def test_a_table_that_nobody_reads_to_its_end(tmp_path, reader, status):
+    command = " ".join(("refconv", *short("--impl", "lowering", "--out", tmp_path / "run.json")))
+    script = f"{command} {reader}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert ("cannot write the table: No space left on device" in done.stderr) == (status == 2)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert (tmp_path / "run.json").exists()
+
+
+def test_an_interruption_before_anything_is_measured(capsys, monkeypatch):
+    def interrupted(*arguments, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "prepared", interrupted)
+    assert cli.main(list(short())) == 130
+    assert capsys.readouterr().err == "refconv bench: interrupted\n"
 
 
 def test_an_interrupted_run_keeps_what_it_has(mine, tmp_path):
@@ -268,11 +313,21 @@ def test_an_interrupted_run_keeps_what_it_has(mine, tmp_path):
     assert TINY in out
 
 
-def test_a_budget(refconv, mine, tmp_path):
-    again = ("--operator", "grad_input", "--impl", "lowering")
-    ran = refconv(*short("--impl", mine(SLOW), "--seconds", "0.5", "--out", tmp_path / "run.json", *again))
-    assert ran.status == 0
-    assert "not measured: 3 cases, for which there was no time" in ran.err
+def test_a_budget(monkeypatch, capsys, tmp_path):
+    wanted = Wanted((TINY,), operators=["forward"], peers=["windows"], implementations=["lowering"])
+    run = prepared(wanted, "cpu", seconds=1e6)
+    first, second = run.cases
+    assert run.measure(first).case.name == "windows"
+    run.seconds = 0.0
+    with pytest.raises(Refused, match=r"the 0 s are over"):
+        run.measure(second)
+    assert (len(run.measured), run.too_late) == (1, 1)
+
+    assert cli.main(list(short("--seconds", "0.001", "--out", tmp_path / "run.json"))) == 2
+    said = capsys.readouterr().err
+    assert "cases, for which there was no time" in said
+    assert said.endswith("refconv bench: nothing was measured\n")
+    assert not (tmp_path / "run.json").exists()
 
 
 def test_the_default_is_a_short_run():

@@ -13,6 +13,7 @@ from refconv_reports.bench import buffers, choose, machine, peaks, timing, traff
 from refconv_reports.bench.choose import Case, Wanted
 from refconv_reports.bench.contest import Contest, WrongResult
 from refconv_reports.bench.contestants import Field
+from refconv_reports.bench.cupy_arrays import CupyStream
 from refconv_reports.bench.timing import Unsynchronised
 
 PROBLEM = Problem.parse("b2h5w6i4o6k3x2p1")
@@ -55,6 +56,25 @@ def test_our_kernels_are_certified_and_timed(gpu, operator, name):
     assert info["roofline_fraction"] == pytest.approx(info["roofline_s"] / measured.timing.median)
     assert (info["peer"], info["peer_ratio"]) == (None, None)
     assert info["kernel"]
+
+
+def test_short_kernels_are_replayed(monkeypatch):
+    gpu = on_gpu(monkeypatch, seconds=20e-6)
+    measured = Contest(Field("gpu")).measure(case())
+    assert measured.info["timer"] == "graph-replay"
+    assert measured.timing.median == pytest.approx(20e-6)
+    assert gpu.capturing is None
+
+
+def test_a_capture_that_breaks_is_ended(gpu):
+    stream = CupyStream(sys.modules["cupy"], 2**16)
+
+    def broken():
+        raise RuntimeError("not while capturing")
+
+    with pytest.raises(RuntimeError, match=r"not while capturing"):
+        stream.capture(broken)
+    assert gpu.capturing is None
 
 
 def test_nothing_is_timed_that_a_wrong_kernel_did(monkeypatch):

@@ -247,7 +247,7 @@ class Recorder:
 
 
 # Between them they reach every kernel of every launcher.
-TEXTS = ("b2h9w9i1o1k1", "b2h9w9i4o4k1", "b2h9w9i4o4k3g4", "b2h9w9i4o4k7g4", "b2h9w9i4o4k2g4", "b2h9w9i8o8k1")
+TEXTS = ("b2h9w9i1o1k1", "b2h9w9i5o1k1", "b2h9w9i4o4k1", "b2h9w9i8o8k1", *(f"b2h9w9i4o4k{k}g4" for k in (2, 3, 7)))
 PROBLEMS = [Problem.parse(text) for text in TEXTS]
 
 

@@ -1,4 +1,4 @@
-"""One command in a time box: its output in a log, its progress on standard error."""
+"""Commands in a time box: their output in a log, their progress on standard error."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 GRACE = 15.0  # seconds for a command to keep what it has, once it was told to end
 HEARTBEAT = 30.0  # seconds between two lines where there is no terminal
@@ -18,64 +19,69 @@ HEARTBEAT = 30.0  # seconds between two lines where there is no terminal
 
 @dataclass(frozen=True)
 class Ran:
-    """status: the exit status, -N for signal N. late: it was told to end because its time was over."""
+    """One command. status: its exit status, -N for signal N. late: it was told to end because its time was over."""
 
     status: int
     seconds: float
     late: bool
 
 
-def run(command: Sequence[str], log: Path, *, seconds: float, environment: dict[str, str], label: str) -> Ran:
-    """Runs it, and tells it to end, as Ctrl-C would, when ``seconds`` are over; after `GRACE` it and its children die.
+def run(
+    commands: Sequence[Sequence[str]], log: Path, *, seconds: float, environment: dict[str, str], label: str
+) -> list[Ran]:
+    """Runs them side by side, and tells those that still run when ``seconds`` are over to end, as Ctrl-C would.
 
-    The log is appended to. ``KeyboardInterrupt`` ends it likewise, and goes on. Raises ``OSError``.
+    After `GRACE` they die, and with them what they have started. The log is appended to. ``KeyboardInterrupt`` ends
+    them likewise, and goes on. Raises ``OSError``.
     """
     started = time.monotonic()
-    late = False
+    processes: list[subprocess.Popen[bytes]] = []
+    late: set[int] = set()
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
         try:
-            late = not _wait(process, started + seconds, _Progress(label, seconds, log))
-            if late:
-                _end(process)
-        except BaseException:
-            _end(process)
-            raise
+            for command in commands:
+                processes.append(_started(command, output, environment))
+            late = _wait(processes, started + seconds, _Progress(label, seconds, log))
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it has left behind
-    return Ran(process.wait(), time.monotonic() - started, late)
+            _end(processes)
+    return [Ran(process.wait(), time.monotonic() - started, process.pid in late) for process in processes]
 
 
-def _wait(process: subprocess.Popen[bytes], until: float, progress: _Progress) -> bool:
-    """Whether it ended in time."""
-    while True:
-        try:
-            process.wait(min(1.0, max(0.0, until - time.monotonic())))
-        except subprocess.TimeoutExpired:
-            if time.monotonic() >= until:
-                return False
-            progress.show()
-        else:
-            return True
-        finally:
-            progress.clear()
+def _started(command: Sequence[str], output: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
+    )
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def _wait(processes: list[subprocess.Popen[bytes]], until: float, progress: _Progress) -> set[int]:
+    """Until all have ended, or the time is over: the ids of those that have not."""
+    while running := {process.pid for process in processes if process.poll() is None}:
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        progress.show()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            next(process for process in processes if process.pid in running).wait(min(1.0, left))
+        progress.clear()
+    return running
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Ends what still runs, and what any has left behind."""
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    until = time.monotonic() + GRACE
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, until - time.monotonic()))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 class _Progress:

@@ -1,6 +1,6 @@
 """The sanitizer's corpus on this machine: what compute-sanitizer finds in it, beside what our simulator finds.
 
-    python -m gpu_run.corpus gpu|simulator SECONDS FOLDER
+    python -m gpu_run.corpus gpu|simulator SECONDS FOLDER [TOOL/NAME...]
 
 First the right twins by themselves, which must compute what their headers say. Then, where compute-sanitizer is
 installed, the twins of each tool in one process, in which it must report nothing, and each faulty kernel in a process
@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -86,45 +87,55 @@ def _expected(pair: Pair) -> str:
     """What the simulator finds: its tests hold it to that."""
     if _name(pair) in BEYOND:
         return "nothing"
-    return pair.kind + (f", {pair.name}.cu:{pair.here}" if pair.here else "")
+    return f"{pair.kind}, {pair.name}.cu:{pair.here}" if pair.here else f"{pair.kind}"
 
 
 class Runner:
     """Runs the corpus until the time is over."""
 
-    def __init__(self, device: str, seconds: float, folder: Path) -> None:
+    def __init__(self, device: str, seconds: float, folder: Path, names: Sequence[str] = ()) -> None:
         self._device, self._until, self._folder = device, time.monotonic() + seconds, folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._pairs = [pair for pair in PAIRS if device != "gpu" or _name(pair) not in NOT_ON_GPU]
-        self.comparison = Comparison({_name(pair): Row(_name(pair), _expected(pair)) for pair in PAIRS})
-        for name, why in NOT_ON_GPU.items():
-            if device == "gpu":
-                self.comparison.rows[name].note = why
+        wanted = [pair for pair in PAIRS if not names or _name(pair) in names]
+        self.comparison = Comparison({_name(pair): Row(_name(pair), _expected(pair)) for pair in wanted})
+        excused = NOT_ON_GPU if device == "gpu" else {}
+        for name in excused.keys() & self.comparison.rows.keys():
+            self.comparison.rows[name].note = excused[name]
+        self._pairs = [pair for pair in wanted if _name(pair) not in excused]
 
     def run(self) -> None:
         """Everything; the table fills as it goes."""
-        with ThreadPoolExecutor(PROCESSES) as pool:
-            list(pool.map(self._twins, TOOLS))
-            binary = sanitizer.find()
-            if self._device == "gpu" and binary is None:
-                self.comparison.notes.append("compute-sanitizer is not installed: the faulty kernels were not run")
-                return
-            if self._device == "gpu":
-                list(pool.map(lambda tool: self._twins_under(binary or "", tool), TOOLS))
-            # One of each tool in turn: what the time does not reach is then spread over them.
-            order = sorted(self._pairs, key=lambda pair: [p for p in self._pairs if p.tool == pair.tool].index(pair))
-            list(pool.map(lambda pair: self._faulty(binary or "", pair), order))
+        pool = ThreadPoolExecutor(PROCESSES)
+        try:
+            self._run(pool)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # of an interrupted one, nothing new begins
+
+    def _run(self, pool: ThreadPoolExecutor) -> None:
+        list(pool.map(self._twins, TOOLS))
+        binary = sanitizer.find()
+        if self._device == "gpu" and binary is None:
+            self.comparison.notes.append("compute-sanitizer is not installed: the faulty kernels were not run")
+            return
+        if self._device == "gpu" and not any(pool.map(lambda tool: self._twins_under(binary or "", tool), TOOLS)):
+            return  # it does not work here, and has said why
+        # One of each tool in turn: what the time does not reach is then spread over them.
+        order = sorted(self._pairs, key=lambda pair: self._names(pair.tool).index(_name(pair)))
+        list(pool.map(lambda pair: self._faulty(binary or "", pair), order))
         left = sum(row.sanitizer is None and not row.note for row in self.comparison.rows.values())
         if left:
             self.comparison.notes.append(f"{left} faulty kernels were not tried: the time was over")
 
     def _twins(self, tool: str) -> None:
-        names = [_name(pair) for pair in self._pairs if pair.tool == tool]
+        names = self._names(tool)
         for name, outcome in self._launched([], "right", names, self._left()).items():
             self.comparison.rows[name].twin = outcome
 
-    def _twins_under(self, binary: str, tool: str) -> None:
-        names = [_name(pair) for pair in self._pairs if pair.tool == tool]
+    def _twins_under(self, binary: str, tool: str) -> bool:
+        """Whether the tool came to its end."""
+        names = self._names(tool)
+        if not names:
+            return False
         file = self._folder / f"{tool}-right.log"
         prefix = sanitizer.command(binary, tool, file, [])
         ran = self._launched(prefix, "right", names, self._left())
@@ -137,6 +148,7 @@ class Runner:
             self.comparison.rows[name].twin_reported = said
         if strangers := [str(report) for report in log.reports if report.file is None]:
             self.comparison.notes.append(f"{tool}, among the right twins, in no file: {strangers[0]}")
+        return log.finished
 
     def _faulty(self, binary: str, pair: Pair) -> None:
         row, left = self.comparison.rows[_name(pair)], self._left()
@@ -156,6 +168,9 @@ class Runner:
             row.sanitizer = [str(report) for report in log.reports]
         else:
             row.note = log.complaint or "the process did not come to its end"
+
+    def _names(self, tool: str) -> list[str]:
+        return [_name(pair) for pair in self._pairs if pair.tool == tool]
 
     def _left(self) -> float:
         return self._until - time.monotonic()
@@ -208,8 +223,8 @@ def table(comparison: Comparison, here: str) -> str:
 
 def main() -> int:
     """Runs the command; also when it is interrupted, the table so far is kept."""
-    device, seconds, folder = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3])
-    runner = Runner(device, seconds, folder / "compute-sanitizer")
+    device, seconds, folder, *names = sys.argv[1:]
+    runner = Runner(device, float(seconds), Path(folder, "compute-sanitizer"), names)
     try:
         runner.run()
     except KeyboardInterrupt:
@@ -222,7 +237,7 @@ def main() -> int:
         "wrong": comparison.wrong,
         "pairs": [asdict(row) for row in comparison.rows.values()],
     }
-    (folder / "corpus.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    Path(folder, "corpus.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(table(comparison, here))
     return comparison.status
 

@@ -19,9 +19,10 @@ _PLACE = re.compile(r"\b(\w+\.cu):(\d+)")
 _SUMMARY = re.compile(r"SUMMARY: (\d+)")
 # What is said of the program, of the tool itself, and of calls that fail after the fault that was reported.
 _NO_REPORT = re.compile(
-    r"COMPUTE-SANITIZER|.*SUMMARY:|Target application|Error: process|Error: Target|Internal|No memory|Program hit"
-    r"|Warning: (?!.*(Race|hazard))|Unable to|Device not supported|$"
+    r"COMPUTE-SANITIZER|.*SUMMARY:|Program hit|No memory|Warning: (?!.*(Race|hazard))|$"
+    r"|(Error: )?(Target application|process|Internal|Unable to|Device not supported)"
 )
+_COMPLAINT = re.compile(r"Error: |Target application|Internal|Unable to|Device not supported")
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,7 @@ def read(text: str) -> Log:
             if place and reports and reports[-1].file is None:
                 reports[-1] = Report(reports[-1].text, place[1], int(place[2]))
         elif _NO_REPORT.match(line):
-            if re.match(r"Error: |Internal|Unable to|Device not supported|Target application", line):
-                complaint = complaint or line
+            complaint = complaint or (line if _COMPLAINT.match(line) else "")
         else:
             place = _PLACE.search(line)
             headline = re.split(r" at | of size", re.sub(r"^(Error|Warning): ", "", line))[0]

@@ -20,12 +20,13 @@ __device__ inline void clear(Real (&values)[kEach]) {
     for (int i = 0; i < kEach; ++i) values[i] = Precision<Real>::store(0);
 }
 
-// Terms one after another, tap by tap, with `channels` terms each.
-struct TermWalk {
-    int channels;
+// Terms one after another, tap by tap, with `channels` terms each. Count: int, or const int& for one in shared memory.
+template <typename Count>
+struct TermWalkOf {
+    Count channels;
     int m = 0, n = 0, channel = 0;
 
-    __device__ explicit TermWalk(int channels) : channels(channels) {}
+    __device__ explicit TermWalkOf(Count channels) : channels(channels) {}
     // So many terms further; whether that led to another tap. It does once in `channels` terms; all other steps are
     // one addition.
     __device__ bool move(int terms, int tap_columns) {
@@ -41,6 +42,7 @@ struct TermWalk {
         return true;
     }
 };
+using TermWalk = TermWalkOf<int>;
 
 // Neighbours of a line of an operand that begins at an offset, or zeros where that is negative.
 template <typename Real, typename Values>
@@ -98,18 +100,18 @@ struct alignas(16) LinePair {
     long long a, b;
 };
 
-// The same for a line of A and one of B, which the same taps lead along. One walk leads along both, and `lines` lies in
-// shared memory: that saves the registers that would otherwise be spilled.
+// The same for a line of A and one of B, which the same taps lead along. One walk leads along both; `lines`, and
+// what the references refer to, lie in shared memory: that saves the registers that would otherwise be spilled.
 template <typename Real, int kEach, int kVector, typename SourceA, typename SourceB>
 struct PairAlongTerms {
     const Real *operand_a, *operand_b;
     SourceA a;
     SourceB b;
-    TermWalk walk;
+    TermWalkOf<const int&> walk;
     LinePair& lines;
 
     __device__ PairAlongTerms(const Real* operand_a, const SourceA& a, const Real* operand_b, const SourceB& b,
-                              int channels, int first, LinePair& lines)
+                              const int& channels, int first, LinePair& lines)
         : operand_a(operand_a), operand_b(operand_b), a(a), b(b), walk(channels), lines(lines) {
         lines = {a.at(0, 0), b.at(0, 0)};
         move(first);

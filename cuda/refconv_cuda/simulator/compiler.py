@@ -56,7 +56,7 @@ CLANG_CHECK_FLAGS = (
 )
 # A lane that hands an unset variable to a shuffle does nothing wrong in CUDA; clang would conclude that it cannot.
 CLANG_FLAGS = ("-Xclang", "-no-enable-noundef-analysis")
-CLANG_CONCLUDES = 15  # the first release that does, and that knows the flag
+OLDEST_CLANG = 16  # 15 has no hooks at the accesses of vectors
 GCC_CHECK_FLAGS = (
     *CHECK_FLAGS,
     "-fsanitize=thread",
@@ -159,9 +159,13 @@ def _system(command: tuple[str, ...]) -> Compiler:
     identity = done.stdout.splitlines()[0]
     # g++ makes the statics of templates unique in the process; two modules must not share theirs.
     clang = re.search(r"\bclang version (\d+)", identity)
+    if clang and int(clang[1]) < OLDEST_CLANG:
+        raise CompilerMissing(
+            f"{' '.join(command)} is {identity}, which tells the checker of no access of a vector: "
+            f"it must be at least {OLDEST_CLANG}"
+        )
     if clang:
-        flags = CLANG_FLAGS if int(clang[1]) >= CLANG_CONCLUDES else ()
-        return Compiler(command, identity, (*level, *flags), CLANG_CHECK_FLAGS)
+        return Compiler(command, identity, (*level, *CLANG_FLAGS), CLANG_CHECK_FLAGS)
     return Compiler(command, identity, (*level, "-fno-gnu-unique"), GCC_CHECK_FLAGS)
 
 

@@ -174,7 +174,7 @@ def _default_implementations(device: DeviceName) -> Sequence[str]:
     if device == "cpu":
         return ORACLES
     choosers = [name for name in _ours() if name.startswith(CHOOSER)]  # one for tf32 stands apart
-    return choosers if device == "gpu" and choosers else _ours()
+    return choosers or _ours()
 
 
 def _ours() -> Sequence[str]:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refconv.implementation import ImplementationError
 from refconv_cuda.device import DeviceMissing
@@ -47,34 +46,48 @@ def bench(request: Request) -> int:
     0: all results were right; 1: one was wrong, or its implementation failed; 2: it could not run, or nothing was
     measured; 130: interrupted, with what was measured so far kept.
     """
-    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     try:
-        run, path, earlier = _prepared(request)
+        return _bench(request)
     except CannotRun as reason:
-        err.print(f"refconv bench: {reason}", markup=False, soft_wrap=True)
+        _tell(f"refconv bench: {reason}")
         return 2
+    except KeyboardInterrupt:  # before there was anything to keep, or after it was kept
+        _tell("refconv bench: interrupted")
+        return INTERRUPTED
+
+
+def _bench(request: Request) -> int:
+    run, path, earlier = _prepared(request)
     for sentence in run.plan.left_out:
-        err.print(f"left out: {sentence}", markup=False, soft_wrap=True)
-    stored, interrupted = _measured(run, err)
-    _say(run, err)
+        _tell(f"left out: {sentence}")
+    stored, interrupted = _measured(run)
+    _say(run)
     status = 0
     if stored is not None:
         try:
             results.write(path, stored)
         except OSError as error:
-            err.print(f"refconv bench: cannot write {path}: {error.strerror}", markup=False, soft_wrap=True)
+            _tell(f"refconv bench: cannot write {path}: {error.strerror}")
             status = 2
         else:
-            err.print(f"{len(run.measured)} of {len(run.cases)} cases, in {path}", markup=False, soft_wrap=True)
+            _tell(f"{len(run.measured)} of {len(run.cases)} cases, in {path}")
     if run.measured:
-        _print(run, out, earlier)
+        try:
+            table.printed(run.measured, earlier)
+            sys.stdout.flush()
+        except OSError as error:
+            # Nobody reads on (head, less), or the disk is full. Python must not try again when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if not isinstance(error, BrokenPipeError):
+                _tell(f"refconv bench: cannot write the table: {error.strerror}")
+                status = 2
     if interrupted:
-        err.print("refconv bench: interrupted", markup=False)
+        _tell("refconv bench: interrupted")
         return INTERRUPTED
     if run.failed:
         return 1
     if not run.measured:
-        err.print("refconv bench: nothing was measured", markup=False)
+        _tell("refconv bench: nothing was measured")
         return 2
     return status
 
@@ -98,9 +111,9 @@ def _prepared(request: Request) -> tuple[Run, Path, dict[tuple[str, ...], float]
     return run, path, earlier
 
 
-def _measured(run: Run, err: Console) -> tuple[dict[str, Any] | None, bool]:
+def _measured(run: Run) -> tuple[dict[str, Any] | None, bool]:
     """pytest-benchmark's JSON, if anything was measured, and whether the run was interrupted."""
-    with tempfile.TemporaryDirectory(prefix="refconv-bench-") as folder, _progress(run, err), _undisturbed():
+    with tempfile.TemporaryDirectory(prefix="refconv-bench-") as folder, _progress(run), _undisturbed():
         stored = Path(folder, "results.json")
         arguments = [
             str(test_layers.__file__),
@@ -138,7 +151,9 @@ def _undisturbed() -> Iterator[None]:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     terminated = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Not saving anything")  # where nothing was measured, we say so
+            yield
     finally:
         signal.signal(signal.SIGTERM, terminated)
         del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
@@ -150,35 +165,43 @@ def _interrupt(signum: int, frame: object) -> None:
 
 
 @contextmanager
-def _progress(run: Run, err: Console) -> Iterator[None]:
-    """A bar on a terminal, a line for each cell elsewhere."""
+def _progress(run: Run) -> Iterator[None]:
+    """A bar on a terminal, where rich is installed; a line for each cell elsewhere."""
+    told: set[tuple[str, ...]] = set()
+
+    def line(case: Case) -> None:
+        if case.cell not in told:
+            told.add(case.cell)
+            _tell(f"{case.layer.name} {case.operator} {case.dtype} ...")
+
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    except ImportError:
+        run.on_case = line
+        yield
+        return
+    err = Console(stderr=True, highlight=False)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("", total=len(run.cases), completed=-1)
-        told: set[tuple[str, ...]] = set()
 
-        def on_case(case: Case) -> None:
+        def bar(case: Case) -> None:
             progress.update(task, advance=1, description=case.id)
-            if not err.is_terminal and case.cell not in told:
-                told.add(case.cell)
-                err.print(f"{case.layer.name} {case.operator} {case.dtype} ...", markup=False)
 
-        run.on_case = on_case
+        run.on_case = bar if err.is_terminal else line
         yield
 
 
-def _say(run: Run, err: Console) -> None:
+def _say(run: Run) -> None:
     """What could not be measured, and what was wrong."""
     for reason in dict.fromkeys(reason for _, reason in run.refused):
-        err.print(f"not measured: {reason}", markup=False, soft_wrap=True)
+        _tell(f"not measured: {reason}")
     if run.too_late:
-        err.print(f"not measured: {run.too_late} cases, for which there was no time", markup=False)
+        _tell(f"not measured: {run.too_late} cases, for which there was no time")
     for case, told in run.failed:
-        err.print(f"WRONG: {case.id}: {told}", markup=False, soft_wrap=True)
+        _tell(f"WRONG: {case.id}: {told}")
 
 
-def _print(run: Run, out: Console, earlier: dict[tuple[str, ...], float] | None) -> None:
-    """The table; nobody may read it to its end."""
-    wide = out if out.is_terminal else Console(highlight=False, width=table.WIDE)
-    table.printed(run.measured, wide, earlier)
-    sys.stdout.flush()
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)

@@ -8,15 +8,17 @@ from typing import Any
 from refconv import certificate
 from refconv.certificate import OPERANDS, Expected, Pair
 from refconv.explain.shapes import NAMES
+from refconv.formats import format_of
+from refconv.implementation import ImplementationError
 from refconv_reports.bench import buffers, traffic
 from refconv_reports.bench.choose import Case
 from refconv_reports.bench.contestants import Contestant, Field
 from refconv_reports.bench.peaks import Peaks
 from refconv_reports.bench.timing import Timing, Unsynchronised
 
-SECONDS = {"gpu": 0.15, "cpu": 0.25, "simulator": 0.25}  # of one case's rounds, roughly
+SECONDS = {"gpu": 0.08, "cpu": 0.25, "simulator": 0.25}  # of one case's rounds, roughly
 FASTER_THAN_MEMORY = 2.0  # times; beyond it, what was timed did not move its operands
-CLOSE = 2.0**-10  # of the largest element: far above what Winograd's float32 loses, far below any wrong term
+CLOSE = 2.0**-10  # of the largest element, what another algorithm may lose; narrow formats, four roundings
 
 
 class WrongResult(AssertionError):
@@ -53,18 +55,21 @@ class Contest:
         """Raises `WrongResult`, `Refused`, `timing.Unsynchronised`, or what the implementation raises."""
         contestant = self.field[case.spec]
         problem, operator = case.layer.problem, case.operator
-        reason = contestant.unsupported(problem)
-        if reason is not None:
-            raise Refused(f"{case.name}: {reason}")
+        if (why_not := contestant.unsupported(problem)) is not None:
+            raise Refused(f"{case.name}: {why_not}")
         cell = self._cell_of(case)
         try:
             with contestant.precisely(case.dtype) as settings:
                 inexact = self._certify(case, contestant, cell)
                 rotated = buffers.rotation(contestant.home, operator, problem, case.dtype)
                 timing = contestant.home.time(lambda i: contestant.call(operator, *rotated[i], problem), self.seconds)
+        except ImplementationError as reason:  # the device lacks the format, say
+            raise Refused(str(reason)) from reason
         except Exception as error:
             if _out_of_memory(error):
                 raise Refused(f"{case.name} needs more memory than there is") from error
+            if case.role == "peer" and not isinstance(error, (WrongResult, Refused, Unsynchronised)):
+                raise Refused(f"{case.name} raised {type(error).__name__}: {_first_line(error)}") from error
             raise
         finally:
             self.field.settle()
@@ -117,11 +122,7 @@ class Contest:
         wrong = verdict.wrong
         place = ",".join(map(str, wrong.index))
         told = f"{NAMES[case.operator]}[{place}] = {wrong.computed:.9g}, but the sum is {wrong.expected}"
-        if (
-            case.role == "peer"
-            and case.dtype in ("float32", "float64")
-            and cell.close(result, self._reference(case, cell))
-        ):
+        if case.role == "peer" and cell.close(result, self._reference(case, cell)):
             return told
         where = "taps" if case.operator == "grad_weight" else "pixels"
         raise WrongResult(f"{case.name} is wrong on {case.layer.problem}: {told} (wrong at {verdict.places} {where})")
@@ -130,7 +131,10 @@ class Contest:
         """A result that is certified exact: refconv's own, by way of the im2col that is always there."""
         if cell.right is None:
             own = self.field["im2col" if self.field.device == "gpu" else "windows"]
-            result = own.call(case.operator, cell.pair.first, cell.pair.second, case.layer.problem)
+            if case.dtype not in own.dtypes:
+                raise Refused(f"{case.name} is not exact in {case.dtype}, and nothing here can tell how far off it is")
+            with own.precisely(case.dtype):
+                result = own.call(case.operator, cell.pair.first, cell.pair.second, case.layer.problem)
             if not cell.expected.certify(result).holds:
                 raise WrongResult(f"{own.name} is wrong on {case.layer.problem}, and {case.name} cannot be judged")
             cell.right = result
@@ -150,6 +154,7 @@ class _Cell:
 
     def __init__(self, case: Case, field: Field, seed: int) -> None:
         self.key = case.cell
+        self.form = format_of(case.dtype)
         self.pair = field.exact(case.operator, case.layer.problem, seed, case.dtype)
         self.expected = Expected(case.operator, self.pair, case.layer.problem, seed + 1)
         self.right: Any = None
@@ -165,10 +170,10 @@ class _Cell:
         return {"peer": name, "peer_ratio": median / timing.median}
 
     def close(self, result: Any, right: Any) -> bool:
-        """Whether every element differs by less than a thousandth of the largest; NaN does not."""
+        """Whether no element differs by more than another algorithm may lose; NaN is not close."""
         xp = certificate.array_module(result)
-        most = float(xp.abs(right).max())
-        return bool(float(xp.abs(result - right).max()) <= CLOSE * most)
+        lost = max(CLOSE, 4 * 2.0**-self.form.multiplied)
+        return bool(float(xp.abs(result - right).max()) <= lost * float(xp.abs(right).max()))
 
 
 def _is_a_result(case: Case, result: Any, pair: Pair) -> None:
@@ -180,6 +185,10 @@ def _is_a_result(case: Case, result: Any, pair: Pair) -> None:
         raise Refused(f"{case.name} returned {type(result).__module__}.{type(result).__name__}, which cannot be judged")
     if result.dtype != pair.first.dtype and case.role != "peer":
         raise WrongResult(f"{case.name} returned dtype {result.dtype} for operands of dtype {pair.first.dtype}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -17,6 +17,8 @@ from refconv.problem import OPERATORS, Operator, Problem
 from refconv_reports.bench.torch_arrays import OnTorch
 
 TF32 = "tf32"
+# What cuBLAS may do to be faster: read float32 as TF32, and add partial sums in the narrow formats.
+MATMUL = ("allow_tf32", "allow_fp16_reduced_precision_reduction", "allow_bf16_reduced_precision_reduction")
 
 
 class TorchPeer:
@@ -49,16 +51,17 @@ class TorchPeer:
         """Only the precision that is asked for, inside; yields the settings, which are as they were afterwards."""
         torch = self.home.torch
         matmul = torch.backends.cuda.matmul
-        before = matmul.allow_tf32, matmul.allow_fp16_reduced_precision_reduction
+        before = {name: getattr(matmul, name) for name in MATMUL}
         tf32 = dtype == TF32
-        matmul.allow_tf32 = tf32
-        matmul.allow_fp16_reduced_precision_reduction = False
+        for name in MATMUL:
+            setattr(matmul, name, tf32 and name == "allow_tf32")
         cudnn = torch.backends.cudnn.flags(enabled=True, benchmark=True, deterministic=False, allow_tf32=tf32)
         try:
             with torch.no_grad(), cudnn:
                 yield {"allow_tf32": tf32, "cudnn_benchmark": True, "memory_format": "channels_last"}
         finally:
-            matmul.allow_tf32, matmul.allow_fp16_reduced_precision_reduction = before
+            for name, value in before.items():
+                setattr(matmul, name, value)
 
 
 class Cudnn(TorchPeer):
