@@ -89,8 +89,19 @@ class Pair:
     thinned: str
 
 
-def operands(operator: Operator, problem: Problem, seed: int, form: FormatLike) -> Pair:
-    """Random integers for which the result is stored exactly and its projections are exact; the same for a seed."""
+def operands(
+    operator: Operator,
+    problem: Problem,
+    seed: int,
+    form: FormatLike,
+    *,
+    draw: Callable[..., Array] = exact.integers,
+    thin: Callable[..., Array] = exact.thinned,
+) -> Pair:
+    """Random integers for which the result is stored exactly and its projections are exact; the same for a seed.
+
+    draw, thin: what draws and thins them, where not NumPy on the host, with `exact`'s arguments. Raises ``ValueError``.
+    """
     form, terms = format_of(form), max(problem.terms(operator), 1)
     limit = exact.budget(form, 1, stored=True)
     headroom = max(1, -(-limit * LEAST_REACH**2 * _weights(operator, problem) // EXACT))
@@ -99,16 +110,16 @@ def operands(operator: Operator, problem: Problem, seed: int, form: FormatLike) 
     magnitude = exact.largest_magnitude(terms, form, headroom=headroom, stored=True)
     shapes = {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
     first, second = (
-        exact.integers(shapes[name], max(magnitude, 1), form, seed, stream=STREAMS[name]) for name in OPERANDS[operator]
+        draw(shapes[name], max(magnitude, 1), form, seed, stream=STREAMS[name]) for name in OPERANDS[operator]
     )
     if magnitude:
         return Pair(first, second, terms * magnitude**2, "")
     # W of the forward pass, G of the gradients.
     keep = exact.budget(form, headroom, stored=True)
     if operator == "forward":
-        second = exact.thinned(second, keep, seed, stream=3)
+        second = thin(second, keep, seed, stream=3)
     else:
-        first = exact.thinned(first, keep, seed, stream=4)
+        first = thin(first, keep, seed, stream=4)
     name = "W" if operator == "forward" else "G"
     return Pair(first, second, keep, f"{terms} terms a sum are too many: {name} holds at most {keep} nonzeros")
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from refconv import __version__
-from refconv.commands import certify, check, explain, implementations, kernels, laws, sanitize
+from refconv.commands import bench, certify, check, explain, implementations, kernels, laws, sanitize
 
 COMMANDS = {
     "check": check,
@@ -16,6 +16,7 @@ COMMANDS = {
     "certify": certify,
     "sanitize": sanitize,
     "kernels": kernels,
+    "bench": bench,
     "laws": laws,
     "implementations": implementations,
 }

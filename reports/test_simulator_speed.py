@@ -52,6 +52,8 @@ def test_thread_switch(benchmark):
     kernel = RawModule(code=code).get_function("wait")
     benchmark.pedantic(kernel, ((1,), (threads,), (np.int32(barriers),)), rounds=20, warmup_rounds=2)
     nanoseconds = benchmark.stats.stats.median / (barriers * threads) * 1e9
+    benchmark.extra_info |= {"kind": "simulator", "implementation": "nothing but barriers", "checked": False}
+    benchmark.extra_info |= {"problems_per_second": 1 / benchmark.stats.stats.median}
     benchmark.extra_info["nanoseconds_per_switch"] = round(nanoseconds, 2)
     RATES["switch"] = nanoseconds
 
@@ -66,6 +68,9 @@ def test_layer(benchmark, monkeypatch, threads):
     y = benchmark.pedantic(implementation.forward, (x, w, problem), rounds=5, warmup_rounds=1)
     assert np.array_equal(y, windows.forward(x, w, problem))
     LAYERS[threads] = benchmark.stats.stats.min
+    named = f"implicit-gemm-64, {LAYER}, on {threads} thread{'s' * (threads > 1)}"
+    benchmark.extra_info |= {"kind": "simulator", "implementation": named, "checked": False}
+    benchmark.extra_info |= {"problems_per_second": 1 / benchmark.stats.stats.median}
 
 
 def test_direct_kernel(benchmark):
@@ -129,4 +134,6 @@ def _measure(benchmark, name: str, forward: Forward, sample: list[Example], *, r
             assert np.array_equal(forward(example), example.y), f"{name} is wrong on {example.problem}"
     benchmark.pedantic(once, rounds=rounds, warmup_rounds=1 if rounds > 1 else 0)
     RATES[name] = len(sample) / benchmark.stats.stats.median
+    implementation = name.removesuffix(", checked")
+    benchmark.extra_info |= {"kind": "simulator", "implementation": implementation, "checked": implementation != name}
     benchmark.extra_info |= {"problems": len(sample), "problems_per_second": round(RATES[name], 1)}

@@ -12,6 +12,8 @@ from refconv_cuda.launchers.few_channels import FewChannels
 from refconv_cuda.launchers.im2col import Im2col
 from refconv_cuda.launchers.implicit_gemm import LARGE, SMALL, ImplicitGemm
 from refconv_cuda.launchers.on_device import OnDevice
+from refconv_cuda.launchers.pointwise import Pointwise
+from refconv_cuda.launchers.tensor_core import TensorCore
 from refconv_cuda.launchers.warp_tiled import WarpTiled
 
 depthwise = Depthwise()
@@ -21,6 +23,8 @@ im2col = Im2col()
 implicit_gemm = ImplicitGemm(tile=SMALL)
 implicit_gemm_64 = ImplicitGemm("implicit-gemm-64", tile=LARGE)
 warp_tiled = WarpTiled()
+tensor_core = TensorCore()
+pointwise = Pointwise("pointwise")
 
 KERNELS: tuple[OnDevice, ...] = (
     direct,
@@ -28,6 +32,8 @@ KERNELS: tuple[OnDevice, ...] = (
     implicit_gemm,
     implicit_gemm_64,
     warp_tiled,
+    tensor_core,
+    pointwise,
     depthwise,
     few_channels,
 )

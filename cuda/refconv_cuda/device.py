@@ -15,6 +15,7 @@ import numpy.typing as npt
 DeviceName = Literal["auto", "gpu", "simulator"]
 DEVICES: tuple[DeviceName, ...] = ("auto", "gpu", "simulator")
 KERNELS = Path(__file__).parent / "kernels"
+VECTOR_BYTES = 16  # what the address of a vector access is a multiple of
 
 Array = Any  # a NumPy array, or a CuPy array on the GPU
 
@@ -32,6 +33,10 @@ class Device(Protocol):
     def name(self) -> str:
         """``gpu`` or ``simulator``."""
 
+    @property
+    def architecture(self) -> int | None:
+        """Of a GPU, as 90 for sm_90; None where any kernel runs that can be compiled."""
+
     def lacks(self, dtype: str) -> str | None:
         """Why there are no arrays of that dtype here, in a sentence, or None."""
 
@@ -39,7 +44,10 @@ class Device(Protocol):
         """Whether ``array`` is this device's own kind of array, which then also is what results are returned as."""
 
     def to_device(self, array: Array) -> Array:
-        """A C-contiguous array in the device's memory with the values of ``array``."""
+        """A C-contiguous array in the device's memory with the values of ``array``.
+
+        Where its channels are whole vectors, it begins at a multiple of one, or of `VECTOR_BYTES`.
+        """
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         """Device memory that holds the poison of the schedule in force."""
@@ -56,6 +64,12 @@ class Device(Protocol):
 
 class DeviceMissing(Exception):
     """The device cannot be had here; the message says what to install."""
+
+
+def address(array: Array) -> int:
+    """Where an array's first element is."""
+    interface = getattr(array, "__cuda_array_interface__", None) or array.__array_interface__
+    return int(interface["data"][0])
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from refconv_cuda.device import KERNELS, Array, Kernel
+from refconv_cuda.device import KERNELS, VECTOR_BYTES, Array, Kernel, address
 from refconv_cuda.simulator import schedule
 
 BFLOAT16_SINCE = 14
@@ -30,6 +30,10 @@ class Gpu:
         self._cupy = cupy
         self._poison = poison
 
+    @property
+    def architecture(self) -> int | None:
+        return int(self._cupy.cuda.Device().compute_capability)
+
     def lacks(self, dtype: str) -> str | None:
         """CuPy has bfloat16 from version 14 on (https://docs.cupy.dev/en/stable/upgrade.html)."""
         version = self._cupy.__version__
@@ -41,7 +45,9 @@ class Gpu:
         return isinstance(array, self._cupy.ndarray)
 
     def to_device(self, array: Array) -> Array:
-        return self._cupy.ascontiguousarray(self._cupy.asarray(array))
+        there = self._cupy.ascontiguousarray(self._cupy.asarray(array))
+        # A view may begin anywhere, and a copy begins where memory was allocated.
+        return there if address(there) % VECTOR_BYTES == 0 else there.copy()
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         array = self._cupy.empty(shape, dtype)

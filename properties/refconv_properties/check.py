@@ -15,13 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from refconv.problem import Problem
 from refconv_properties.channel import Listener, Status
@@ -29,6 +25,7 @@ from refconv_properties.database import NOWHERE
 from refconv_properties.laws import catalogue
 from refconv_properties.report import Result, Run, as_json, by_run, rendered, verdict
 from refconv_properties.search import PROFILES, SEEDS, Counterexample, Outcome, reproduction
+from refconv_properties.terminal import page, progress
 
 GRACE = 2.0  # seconds beyond the time limit in which a process may still end the call by itself
 STARTUP = 120.0  # seconds for a process to import the implementations
@@ -103,10 +100,9 @@ class Check:
         """What is known so far, in the order of the laws."""
         return [self._results[test] for test in self._tests if test in self._results]
 
-    def run(self, console: Console) -> None:
+    def run(self) -> None:
         """Runs all laws. Raises `CannotRun`; on ``KeyboardInterrupt`` the processes are ended first."""
-        with tempfile.TemporaryDirectory(prefix="refconv-check-") as folder, _progress(console) as progress:
-            bar = progress.add_task("starting", total=None, doing="")
+        with tempfile.TemporaryDirectory(prefix="refconv-check-") as folder, progress() as show:
             workers = [self._start(Path(folder)) for _ in range(self.request.jobs)]
             try:
                 while workers and not self._is_done():
@@ -118,7 +114,7 @@ class Check:
                             workers.remove(worker)
                             if self._bury(worker):
                                 workers.append(self._start(Path(folder)))
-                    self._show(progress, bar, workers)
+                    self._show(show, workers)
                 if not self._tests:
                     raise CannotRun("there was no law to try")
             finally:
@@ -202,7 +198,7 @@ class Check:
         self._results[worker.running] = Result(run, _fatal(run, law, status, [what, "not shrunk"]))
         return True
 
-    def _show(self, progress: Progress, bar: Any, workers: list[_Worker]) -> None:
+    def _show(self, show: Callable[[int, int, str, str], None], workers: list[_Worker]) -> None:
         if not self._tests:
             return
         each = self.request.examples_each
@@ -212,7 +208,7 @@ class Check:
         broken = sum(result.outcome.verdict == "broken" for result in self._results.values())
         names = [f"{law} ({run.implementation} {run.dtype})" for run, law in (self._tests[w.running] for w in running)]
         text = f"{len(self._results)}/{len(self._tests)} laws" + (f", [bold red]{broken} broken[/]" if broken else "")
-        progress.update(bar, total=len(self._tests) * each, completed=done, description=text, doing=", ".join(names))
+        show(len(self._tests) * each, done, text, ", ".join(names))
 
 
 def check(request: Request, *, json_file: Path | None = None, coverage: bool = False) -> int:
@@ -220,41 +216,38 @@ def check(request: Request, *, json_file: Path | None = None, coverage: bool = F
 
     0: every law held; 1: one was broken; 2: it could not run, or nothing was tested; 130: interrupted.
     """
-    out = Console(highlight=False)
-    err = Console(stderr=True, highlight=False)
     unknown = [law for law in request.laws if law not in catalogue()]
     if unknown:
-        err.print(f"refconv check: law {unknown[0]!r} must be one of {', '.join(catalogue())}", markup=False)
+        _say(f"law {unknown[0]!r} must be one of {', '.join(catalogue())}")
         return 2
     checking = Check(request)
     status = 0
     try:
-        checking.run(err)
+        checking.run()
     except CannotRun as reason:
-        err.print(f"refconv check: {reason}", markup=False, soft_wrap=True)
+        _say(str(reason))
         status = 2
     except KeyboardInterrupt:
-        err.print("refconv check: interrupted")
+        _say("interrupted")
         status = 130
     results = checking.results
     if results:
-        width = out.width if out.is_terminal else 1000
-        colour = out.is_terminal and not out.no_color
-        text = rendered(results, width=width, colour=colour, coverage=coverage, encoding=out.encoding)
+        out = page()
+        text = rendered(results, width=out.width, colour=out.colour, coverage=coverage, encoding=out.encoding)
         try:
-            out.file.write(f"{text}{_seeds(request.seeds)}\n")
-            out.file.flush()
+            sys.stdout.write(f"{text}{_seeds(request.seeds)}\n")
+            sys.stdout.flush()
         except OSError as error:
             # Nobody reads on (head, less), or the disk is full. Python must not try again when it ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             if not isinstance(error, BrokenPipeError):
-                err.print(f"refconv check: cannot write the report: {error.strerror}", markup=False)
+                _say(f"cannot write the report: {error.strerror}")
                 status = status or 2
     if json_file is not None and (results or status == 0):
         try:
             json_file.write_text(json.dumps(as_json(results, seed=request.seed), indent=1) + "\n")
         except OSError as error:
-            err.print(f"refconv check: cannot write {json_file}: {error.strerror}", markup=False)
+            _say(f"cannot write {json_file}: {error.strerror}")
             status = status or 2
     if status:
         return status
@@ -274,10 +267,8 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
-def _progress(console: Console) -> Progress:
-    doing = TextColumn("{task.fields[doing]}", markup=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), doing)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+def _say(sentence: str) -> None:
+    print(f"refconv check: {sentence}", file=sys.stderr)
 
 
 def _fatal(run: Run, law: str, status: Status, sentences: list[str]) -> Outcome:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
 import refconv
 from refconv.implementation import Implementation
-from refconv.problem import Problem
 from refconv_properties.geometry import CELLS
 from refconv_properties.search import Counterexample, Outcome
-
-STYLES = {"held": "green", "broken": "bold red", "skipped": "dim", "vacuous": "yellow", "not offered": "yellow"}
 
 
 @dataclass(frozen=True)
@@ -121,19 +112,39 @@ def rendered(
     """The report as text: the counterexamples, then the table, then one line to remember.
 
     coverage: with a table of the geometry cells. encoding: of where it goes; all of the text can be written there.
+    Without rich there are no tables.
     """
-    # Not `Console.capture`, which flushes standard output, and its disk may be full.
-    page = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", newline="\n")
-    console = Console(
-        file=page, width=width, force_terminal=colour, no_color=not colour, highlight=False, legacy_windows=False
-    )
-    parts: list[RenderableType] = [*_counterexamples(results)]
-    if coverage:
-        parts += [_coverage(results), Text()]
-    console.print(Group(*parts, _table(results), _summary(results)), soft_wrap=False)
-    page.seek(0)
-    text = page.read()
-    return text if colour else "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+    try:
+        from refconv_properties import report_table
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "rich":
+            raise
+        return _plain(results).encode(encoding, "replace").decode(encoding)
+    return report_table.rendered(results, width=width, colour=colour, coverage=coverage, encoding=encoding)
+
+
+def summary(results: list[Result]) -> str:
+    """How many laws held, or were broken, on how much."""
+    runs = by_run(results)
+    verdicts = [verdict(outcomes) for outcomes in runs.values()]
+    laws = sum(result.outcome.verdict in ("held", "broken") for result in results)
+    examples = sum(result.outcome.examples for result in results)
+    told = "nothing was tested"
+    if "broken" in verdicts:
+        broken = sum(result.outcome.verdict == "broken" for result in results)
+        told = f"BROKEN: {broken} of {laws} laws tried"
+    elif "held" in verdicts:
+        told = f"held: all {laws} laws tried"
+    return f"{told}, in {len(runs)} run{'s' if len(runs) != 1 else ''} and {examples} examples"
+
+
+def _plain(results: list[Result]) -> str:
+    lines = [counterexample_text(result) for result in results if result.outcome.counterexample is not None]
+    for run, outcomes in by_run(results).items():
+        laws = [f"{outcome.law} {outcome.verdict} {outcome.examples or ''}".rstrip() for outcome in outcomes]
+        lines.append(f"{run}: {verdict(outcomes)} ({', '.join(laws)})")
+    lines += ["without rich there is no table: pip install rich", summary(results)]
+    return "\n".join(lines) + "\n"
 
 
 def counterexample_text(result: Result) -> str:
@@ -144,98 +155,3 @@ def counterexample_text(result: Result) -> str:
     lines += [f"  {sentence}" for sentence in found.explanation]
     lines += [f"  again: {found.command}", f"  as an example: {found.example}"]
     return "\n".join(lines)
-
-
-def _counterexamples(results: list[Result]) -> list[Text]:
-    """For each run, the smallest counterexample in full, and the others more briefly."""
-    texts = []
-    for run in by_run(results):
-        broken = [result for result in results if result.run == run and result.outcome.counterexample is not None]
-        broken.sort(key=_size)
-        for result in broken[:1]:
-            first, *rest = counterexample_text(result).splitlines()
-            texts.append(Text(first, style=STYLES["broken"]).append("".join(f"\n{line}" for line in rest), "default"))
-        for result in broken[1:]:
-            found = result.outcome.counterexample
-            assert found is not None
-            line = f"{result.outcome.law}: {found.explanation[0]}"
-            texts.append(Text(line, style=STYLES["broken"]).append(f"\n  again: {found.command}", "default"))
-        if broken:
-            texts.append(Text())
-    return texts
-
-
-def _size(result: Result) -> tuple[int, int, str]:
-    """How much work a counterexample is by hand."""
-    assert result.outcome.counterexample is not None
-    problem = Problem.parse(result.outcome.counterexample.problem)
-    return problem.multiplications, len(str(problem)), str(problem)
-
-
-def _table(results: list[Result]) -> Table:
-    """One row a law, one column a run."""
-    runs = by_run(results)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("law")
-    for run in runs:
-        table.add_column(Text(f"{run.implementation}\n{run.device}\n{run.dtype}"), justify="right")
-    for name in dict.fromkeys(result.outcome.law for result in results):
-        cells = []
-        for outcomes in runs.values():
-            outcome = next((outcome for outcome in outcomes if outcome.law == name), None)
-            cells.append(_cell(outcome) if outcome else Text("-", style="dim"))
-        table.add_row(name, *cells)
-    table.add_section()
-    verdicts = (verdict(outcomes) for outcomes in runs.values())
-    table.add_row("verdict", *(Text(word, style=STYLES[word]) for word in verdicts))
-    return table
-
-
-def _coverage(results: list[Result]) -> Table:
-    """One row a geometry cell, one column a run."""
-    runs = by_run(results)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("examples in geometry cell")
-    for run in runs:
-        table.add_column(Text(f"{run.implementation}\n{run.device}\n{run.dtype}"), justify="right")
-    counts = [coverage_of(outcomes) for outcomes in runs.values()]
-    for cell in CELLS:
-        row = [count[cell] for count in counts]
-        table.add_row(cell, *(Text(str(number), style="" if number else STYLES["vacuous"]) for number in row))
-    return table
-
-
-def _cell(outcome: Outcome) -> Text:
-    """``held 212``: the verdict and the number of examples."""
-    text = Text(outcome.verdict, style=STYLES[outcome.verdict])
-    if outcome.examples:
-        text.append(f" {outcome.examples:>4}", style="dim")
-    return text
-
-
-def _summary(results: list[Result]) -> Text:
-    runs = by_run(results)
-    counts = dict.fromkeys(("held", "broken", "not offered"), 0)
-    for outcomes in runs.values():
-        counts[verdict(outcomes)] += 1
-    examples = sum(result.outcome.examples for result in results)
-    laws = sum(result.outcome.verdict in ("held", "broken") for result in results)
-    text = Text("\n")
-    if counts["broken"]:
-        broken = [result for result in results if result.outcome.verdict == "broken"]
-        text.append(f"BROKEN: {len(broken)} of {laws} laws tried", style=STYLES["broken"])
-    elif counts["held"]:
-        text.append(f"held: all {laws} laws tried", style=STYLES["held"])
-    else:
-        text.append("nothing was tested", style=STYLES["not offered"])
-    text.append(f", in {len(runs)} run{'s' if len(runs) != 1 else ''} and {examples} examples")
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for result in results:
-        if result.outcome.verdict in ("skipped", "vacuous") and result.outcome.reason:
-            why = f"{result.outcome.verdict}, {result.run.implementation}: {result.outcome.reason}"
-            laws_of = reasons.setdefault((result.outcome.verdict, why), [])
-            if result.outcome.law not in laws_of:
-                laws_of.append(result.outcome.law)
-    for (verdict_, why), names in reasons.items():
-        text.append(f"\n{why}: {', '.join(names)}", style=STYLES[verdict_])
-    return text

@@ -1,6 +1,7 @@
 """`refconv check` finds what is planted, on a problem for pencil and paper, and nothing where nothing is."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -224,3 +225,18 @@ def test_several_implementations_stand_side_by_side(check):
         "dropped_remainder.py:Conv": "broken",
         "windows": "held",
     }
+
+
+def test_without_rich_the_same_is_told_without_a_table(refconv, tmp_path):
+    (tmp_path / "rich.py").write_text("raise ModuleNotFoundError(\"No module named 'rich'\", name='rich')\n")
+    spec = str(Path(__file__).parent / "planted/swapped_padding.py:Conv")
+    laws = ("--law", "index-sum", "--law", "bilinear", "--dtype", "float32")
+    command = ("check", "b1h3w4i1o1k2p1.0.0.1", "--impl", spec, *laws)
+    plain, usual = (refconv(*command, PYTHONPATH=path) for path in (str(tmp_path), None))
+    assert plain.status == usual.status == 1
+    *counterexample, run, hint, summary, seed = plain.out.splitlines()
+    assert counterexample == usual.out.splitlines()[: len(counterexample)]
+    assert run.startswith("swapped_padding.py:Conv on host, float32: broken (")
+    assert f"bilinear held {len(SEEDS)}" in run
+    assert hint == "without rich there is no table: pip install rich"
+    assert [summary, seed] == usual.out.splitlines()[-2:]

@@ -13,6 +13,7 @@ import refconv
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path for path in (ROOT / "refconv").rglob("*.py"))
+REPORTS = sorted(path for path in (ROOT / "reports" / "refconv_reports").rglob("*.py"))
 
 
 def newly_imported(*modules):
@@ -24,7 +25,8 @@ for name in {modules!r}:
     importlib.import_module(name)
 print(*sorted({{name.partition(".")[0] for name in set(sys.modules) - before}}))
 """
-    found = [str(ROOT), str(ROOT / "cuda"), str(ROOT / "properties"), *filter(None, sys.path)]
+    roots = [str(ROOT / name) for name in ("", "cuda", "properties", "reports")]
+    found = [*roots, *filter(None, sys.path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(found)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -55,6 +57,12 @@ def test_the_kernels_are_imported_without_cupy():
         assert imported & {"cupy", "cupy_backends", "refconv_properties", "hypothesis", "pytest"} == set()
 
 
+def test_the_benchmarks_are_imported_without_what_they_measure():
+    imported = newly_imported("refconv_reports.bench.test_layers", "refconv.cli")
+    assert {"refconv_reports", "refconv_cuda", "pytest"} <= imported
+    assert imported & {"cupy", "cupy_backends", "jax", "torch", "numba", "matplotlib"} == set()
+
+
 def test_the_check_of_imports_can_fail():
     assert "hypothesis" in newly_imported("refconv_properties.strategies")
 
@@ -73,7 +81,7 @@ def public(node, prefix=""):
                 yield from public(child, f"{prefix}{child.name}.")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*MODULES, *REPORTS], ids=lambda path: path.stem)
 def test_every_public_name_has_a_docstring(path):
     module = ast.parse(path.read_text(encoding="utf-8"))
     assert ast.get_docstring(module)

@@ -508,3 +508,25 @@ def test_structs_of_other_sizes_are_found_out(place, monkeypatch):
     monkeypatch.setattr(abi, "SIZES", (abi.SIZES[0] + 8, *abi.SIZES[1:]))
     with pytest.raises(CompileError, match=r"abi\.h has structs of .* bytes, abi\.py of"):
         value(3)
+
+
+@pytest.mark.parametrize(
+    ("told", "enough"),
+    [
+        ("Debian clang version 14.0.6", False),
+        ("clang version 15.0.7", False),
+        ("Debian clang version 16.0.6 (15~deb12u1)", True),
+        ("Ubuntu clang version 19.1.1 (1ubuntu1)", True),
+        ("g++ (Debian 12.2.0-14) 12.2.0", True),
+    ],
+)
+def test_a_clang_without_hooks_at_vectors_is_refused(tmp_path, monkeypatch, told, enough):
+    script = tmp_path / "c++"
+    script.write_text(f"#!/bin/sh\necho '{told}'\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("REFCONV_CXX", str(script))
+    if enough:
+        assert compiler.find().identity == told
+    else:
+        with pytest.raises(CompilerMissing, match=f"c\\+\\+ is {told}, .* must be at least 16"):
+            compiler.find()

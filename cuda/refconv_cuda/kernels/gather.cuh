@@ -103,57 +103,61 @@ struct ClassRows {
     }
 };
 
-// One row of A: the channels of the pixels that the taps lead to. `image`: element (0, 0, first channel of the group)
-// of the row's image, null for a row that does not exist.
-template <typename Real>
+// The sources of a slice: at(m, n) is where the channels of the class's tap (m, n) begin, in elements from the operand's
+// first one; -1 where they are zero, and past the last tap. What a source refers to may lie in shared memory.
+
+// Where a row of A begins: the image of its pixel, at the group's first channel, -1 for a row that does not exist; and
+// the row and column from which the taps' shifts count.
+struct PixelBase {
+    long long image;
+    int row, column;
+};
+
+// One row of A: the channels of the pixels that the taps lead to.
 struct GatheredPixel {
-    const Real* image;
-    int row, column;             // base
+    const PixelBase& base;
     int height, width, channels;  // of the image; channels of all groups: the distance of two pixels
     const Taps& taps;
 
     __device__ int tap_columns() const { return taps.columns.count; }
-    // The first channel of the pixel that the tap (m, n) reads; null where that is zero, and past the last tap.
-    __device__ const Real* at(int m, int n) const {
-        if (image == nullptr || m >= taps.rows.count) return nullptr;
-        int y = row + taps.rows.shift + m * taps.rows.delta;
-        int x = column + taps.columns.shift + n * taps.columns.delta;
+    __device__ long long at(int m, int n) const {
+        if (base.image < 0 || m >= taps.rows.count) return -1;
+        int y = base.row + taps.rows.shift + m * taps.rows.delta;
+        int x = base.column + taps.columns.shift + n * taps.columns.delta;
         bool inside = 0 <= y && y < height && 0 <= x && x < width;
-        return inside ? image + static_cast<long long>(y * width + x) * channels : nullptr;
+        return inside ? base.image + static_cast<long long>(y * width + x) * channels : -1;
     }
 };
 
-// One column of grad_input's B: the output channels of W[m, n, column, :], for the taps of a class. `weights`:
-// element (0, 0, column, first channel of the group), null for a column that does not exist.
-template <typename Real>
+// One column of grad_input's B: the output channels of W[m, n, column, :], for the taps of a class.
 struct WeightsOfTaps {
-    const Real* weights;
-    int kernel_width, columns, channels;  // of B; channels of all groups
+    const long long& base;      // of W[0, 0, column, the group's first channel], -1 for no such column
+    const int& columns;         // of B
+    int kernel_width, channels;  // channels of all groups
     const Taps& taps;
 
     __device__ int tap_columns() const { return taps.columns.count; }
-    __device__ const Real* at(int m, int n) const {
-        if (weights == nullptr || m >= taps.rows.count) return nullptr;
+    __device__ long long at(int m, int n) const {
+        if (base < 0 || m >= taps.rows.count) return -1;
         int tap = (taps.rows.first + m * taps.rows.step) * kernel_width + taps.columns.first + n * taps.columns.step;
-        return weights + static_cast<long long>(tap) * columns * channels;
+        return base + static_cast<long long>(tap) * columns * channels;
     }
 };
 
-// A line of a matrix as it is: what a 1x1 kernel reads. Null for a line that does not exist.
-template <typename Real>
+// A line of a matrix as it is: what a 1x1 kernel reads.
 struct PlainLine {
-    const Real* line;
+    long long base;  // -1 for a line that does not exist
 
     __device__ int tap_columns() const { return 1; }
-    __device__ const Real* at(int m, int) const { return m == 0 ? line : nullptr; }
+    __device__ long long at(int m, int) const { return m == 0 ? base : -1; }
 };
 
-// Pixels of the output, `step` apart, without a division on the way.
+// Pixels of the output, `step` apart, without a division on the way. step: in images, rows and columns, as pixel_of has
+// it; the same for all threads, so it may lie in shared memory.
 struct PixelWalk {
-    Pixel pixel, step;  // step: in images, rows and columns
+    Pixel pixel;
+    const Pixel& step;
 
-    __device__ PixelWalk(long long number, int step, int height, int width)
-        : pixel(pixel_of(number, height, width)), step(pixel_of(step, height, width)) {}
     __device__ void advance(int height, int width) {
         pixel.column += step.column;
         pixel.row += step.row;

@@ -42,44 +42,45 @@ struct TermWalk {
     }
 };
 
-// Neighbours from a line on, which is null where they are zero.
+// Neighbours of a line of an operand that begins at an offset, or zeros where that is negative.
 template <typename Real, int kEach>
-__device__ inline void fetch_vector(const Real* line, int first, Real (&values)[kEach]) {
-    if (line != nullptr) {
-        load_vector(line + first, values);
-    } else {
+__device__ inline void read_line(const Real* operand, long long offset, int channel, Real (&values)[kEach]) {
+    if (offset < 0) {
         clear(values);
+    } else {
+        load_vector(operand + (offset + channel), values);
     }
 }
 template <typename Real>
-__device__ inline Real fetch_element(const Real* line, int number) {
-    return line != nullptr ? line[number] : Precision<Real>::store(0);
+__device__ inline Real line_element(const Real* operand, long long offset, int channel) {
+    return offset < 0 ? Precision<Real>::store(0) : operand[offset + channel];
 }
 
-// Neighbours are terms of a line, which `Source` finds for each tap.
+// Neighbours are terms of a line of `operand`, which `Source` finds for each tap.
 template <typename Real, int kEach, int kVector, typename Source>
 struct AlongTerms {
     static constexpr bool kAlong = true;
 
+    const Real* operand;
     Source source;
     TermWalk walk;
-    const Real* tap;  // the tap's first channel, null where it is zero
+    long long line;
 
     // first: how many terms before this thread's share of the first slice.
-    __device__ AlongTerms(const Source& source, int channels, int first)
-        : source(source), walk(channels), tap(source.at(0, 0)) {
+    __device__ AlongTerms(const Real* operand, const Source& source, int channels, int first)
+        : operand(operand), source(source), walk(channels), line(source.at(0, 0)) {
         move(first);
     }
 
     template <int kStep>
     __device__ void fetch(Real (&values)[kEach]) {
         if (kVector == kEach) {
-            fetch_vector(tap, walk.channel, values);
+            read_line(operand, line, walk.channel, values);
             move(kStep);
         } else {
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
-                values[i] = fetch_element(tap, walk.channel);
+                values[i] = line_element(operand, line, walk.channel);
                 move(1);
             }
             move(kStep - kEach);
@@ -88,34 +89,44 @@ struct AlongTerms {
 
 private:
     __device__ void move(int terms) {
-        if (walk.move(terms, source.tap_columns())) tap = source.at(walk.m, walk.n);
+        if (walk.move(terms, source.tap_columns())) line = source.at(walk.m, walk.n);
     }
 };
 
-// The same for a line of A and one of B, which the same taps lead along: one walk for both saves registers.
+// Where a line of A and one of B begin; one 128-bit access.
+struct alignas(16) LinePair {
+    long long a, b;
+};
+
+// The same for a line of A and one of B, which the same taps lead along. One walk leads along both, and `lines` lies in
+// shared memory: that saves the registers that would otherwise be spilled.
 template <typename Real, int kEach, int kVector, typename SourceA, typename SourceB>
 struct PairAlongTerms {
+    const Real *operand_a, *operand_b;
     SourceA a;
     SourceB b;
     TermWalk walk;
-    const Real *tap_a, *tap_b;
+    LinePair& lines;
 
-    __device__ PairAlongTerms(const SourceA& a, const SourceB& b, int channels, int first)
-        : a(a), b(b), walk(channels), tap_a(a.at(0, 0)), tap_b(b.at(0, 0)) {
+    __device__ PairAlongTerms(const Real* operand_a, const SourceA& a, const Real* operand_b, const SourceB& b,
+                              int channels, int first, LinePair& lines)
+        : operand_a(operand_a), operand_b(operand_b), a(a), b(b), walk(channels), lines(lines) {
+        lines = {a.at(0, 0), b.at(0, 0)};
         move(first);
     }
 
     template <int kStep>
     __device__ void fetch(Real (&values_a)[kEach], Real (&values_b)[kEach]) {
         if (kVector == kEach) {
-            fetch_vector(tap_a, walk.channel, values_a);
-            fetch_vector(tap_b, walk.channel, values_b);
+            LinePair now = lines;
+            read_line(operand_a, now.a, walk.channel, values_a);
+            read_line(operand_b, now.b, walk.channel, values_b);
             move(kStep);
         } else {
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
-                values_a[i] = fetch_element(tap_a, walk.channel);
-                values_b[i] = fetch_element(tap_b, walk.channel);
+                values_a[i] = line_element(operand_a, lines.a, walk.channel);
+                values_b[i] = line_element(operand_b, lines.b, walk.channel);
                 move(1);
             }
             move(kStep - kEach);
@@ -124,9 +135,7 @@ struct PairAlongTerms {
 
 private:
     __device__ void move(int terms) {
-        if (!walk.move(terms, a.tap_columns())) return;
-        tap_a = a.at(walk.m, walk.n);
-        tap_b = b.at(walk.m, walk.n);
+        if (walk.move(terms, a.tap_columns())) lines = {a.at(walk.m, walk.n), b.at(walk.m, walk.n)};
     }
 };
 
@@ -140,10 +149,17 @@ struct MatrixRows {
     int rows_left;     // from this one on
     int columns_left;  // from this thread's first one on
 
+    // Of columns that do not exist no row does, either: where they are moved together, that is all there is to ask.
+    __device__ MatrixRows(const Real* row, int row_size, int rows_left, int columns_left)
+        : row(row),
+          row_size(row_size),
+          rows_left(kVector == kEach && columns_left <= 0 ? 0 : rows_left),
+          columns_left(columns_left) {}
+
     template <int kStep>
     __device__ void fetch(Real (&values)[kEach]) {
         if (kVector == kEach) {
-            if (rows_left > 0 && columns_left > 0) {
+            if (rows_left > 0) {
                 load_vector(row, values);
             } else {
                 clear(values);
@@ -159,34 +175,50 @@ struct MatrixRows {
     }
 };
 
+// A (tap, channel) row of grad_weight's A: how far from a pixel's base it reads, and which channel of all groups.
+struct TapRow {
+    int dy, dx, channel;
+};
+__device__ inline TapRow tap_row(const Problem& p, const Tap& tap, int group) {
+    return {tap.m * p.dilation_height - p.pad_top, tap.n * p.dilation_width - p.pad_left,
+            group * p.c_in_per_group() + tap.channel};
+}
+
 // Neighbours are (tap, channel) rows of grad_weight's A, whose terms are output pixels.
 template <typename Real, int kEach, int kVector>
 struct PixelsOfTaps {
     static constexpr bool kAlong = false;
 
     const Problem& p;
-    const Real* x_group;
-    int first, rows;  // this thread's first row of A, of so many
-    Tap tap;          // of `first`
+    const Real* x;
+    const TapRow& row;  // this thread's first one; it may lie in shared memory
+    int rows_left;      // from that one on
+    int group;
+    Tap tap;  // of that row
     PixelWalk walk;
     int pixels_left;
 
-    // The thread begins with output pixel `pixel`, of `pixels_left`, and goes `step` further with each slice.
-    __device__ PixelsOfTaps(const Problem& p, const Real* x_group, int first, long long pixel, int pixels_left, int step)
+    // first: this thread's first row of A, of which `row` becomes the tap_row. The thread begins with output pixel
+    // `pixel`, of `pixels_left`, and goes `step` further with each slice.
+    __device__ PixelsOfTaps(const Problem& p, const Real* x, TapRow& row, int group, int first, long long pixel,
+                            int pixels_left, const Pixel& step)
         : p(p),
-          x_group(x_group),
-          first(first),
-          rows(p.taps() * p.c_in_per_group()),
-          tap(tap_of(first < rows ? first : 0, p.kernel_width, p.c_in_per_group())),
-          walk(pixels_left > 0 ? pixel : 0, step, p.out_height, p.out_width),
-          pixels_left(pixels_left) {}
+          x(x),
+          row(row),
+          rows_left(p.taps() * p.c_in_per_group() - first),
+          group(group),
+          tap(tap_of(rows_left > 0 ? first : 0, p.kernel_width, p.c_in_per_group())),
+          walk{pixel_of(pixels_left > 0 ? pixel : 0, p.out_height, p.out_width), step},
+          pixels_left(kVector == kEach && rows_left <= 0 ? 0 : pixels_left) {
+        row = tap_row(p, tap, group);
+    }
 
     template <int kStep>
     __device__ void fetch(Real (&values)[kEach]) {
         if (kVector == kEach) {
-            long long pixel = first < rows && pixels_left > 0 ? input_pixel(p, walk.pixel, tap) : -1;
-            if (pixel >= 0) {
-                load_vector(x_group + pixel * p.c_in + tap.channel, values);
+            long long element = pixels_left > 0 ? at(row) : -1;
+            if (element >= 0) {
+                load_vector(x + element, values);
             } else {
                 clear(values);
             }
@@ -194,9 +226,8 @@ struct PixelsOfTaps {
             Tap each = tap;
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
-                bool exists = first + i < rows && pixels_left > 0;
-                long long pixel = exists ? input_pixel(p, walk.pixel, each) : -1;
-                values[i] = pixel < 0 ? Precision<Real>::store(0) : x_group[pixel * p.c_in + each.channel];
+                long long element = pixels_left > 0 && i < rows_left ? at(tap_row(p, each, group)) : -1;
+                values[i] = element < 0 ? Precision<Real>::store(0) : x[element];
                 if (++each.channel == p.c_in_per_group()) {
                     each.channel = 0;
                     if (++each.n == p.kernel_width) {
@@ -208,6 +239,15 @@ struct PixelsOfTaps {
         }
         walk.advance(p.out_height, p.out_width);
         pixels_left -= kStep;
+    }
+
+private:
+    // The element of X that a row reads at the pixel where the walk is, -1 where that is padding.
+    __device__ long long at(const TapRow& row) const {
+        int u = walk.pixel.row * p.stride_height + row.dy, v = walk.pixel.column * p.stride_width + row.dx;
+        if (u < 0 || u >= p.height || v < 0 || v >= p.width) return -1;
+        long long pixel = static_cast<long long>(walk.pixel.image) * (p.height * p.width) + u * p.width + v;
+        return pixel * p.c_in + row.channel;
     }
 };
 

@@ -3,7 +3,7 @@
 // A block computes a kM x kN tile of C in slices of kK terms, from two buffers in shared memory: while it multiplies
 // one slice, its threads fetch the next from global memory into registers, and store it into the other buffer when
 // they are done; one barrier a slice. Each warp owns a part of the tile, kLanesM x (32 / kLanesM) lanes, and each lane a
-// kRows x kColumns patch of it in squares of 4x4, whose operands are 128-bit reads.
+// kRows x kColumns patch of it in squares of 4x4 (2x2 for double), whose operands are 128-bit reads.
 //
 // Napkin, for 128x128x8, 8x8 patches, float: a slice is 2 * 128 * 8 elements for 128 * 128 * 8 multiply-adds, so an
 // element from L2 is used 64 times, and 67 TFLOP/s ask for 2.1 TB/s of L2. A lane reads 16 elements in 4 accesses
@@ -21,7 +21,7 @@
 template <typename Real, int kM_, int kN_, int kK_, int kRows_, int kColumns_, int kLanesM_>
 struct WarpTile {
     static constexpr int kM = kM_, kN = kN_, kK = kK_, kRows = kRows_, kColumns = kColumns_, kLanesM = kLanesM_;
-    static constexpr int kEach = 4;  // neighbours that a thread fetches, stores and multiplies together
+    static constexpr int kEach = 4;  // neighbours that a thread fetches and stores together
     static constexpr int kLanesN = 32 / kLanesM;
     static constexpr int kWarpM = kLanesM * kRows, kWarpN = kLanesN * kColumns;
     static constexpr int kWarpsN = kN / kWarpN;
@@ -30,14 +30,15 @@ struct WarpTile {
     static constexpr int kBlocks = (sizeof(typename Precision<Real>::Sum) == 8 ? 384 : 512) / kThreads;
     static constexpr int kFetchesA = kM * kK / (kEach * kThreads), kFetchesB = kN * kK / (kEach * kThreads);
     static_assert(32 % kLanesM == 0 && kM % kWarpM == 0 && kN % kWarpN == 0, "warps must share out the tile");
-    static_assert(kRows % kEach == 0 && kColumns % kEach == 0, "a lane's patch is made of squares");
     static_assert(kK % (2 * kEach) == 0, "a slice must hold two vectors along the terms");
     static_assert(kFetchesA * kEach * kThreads == kM * kK && kFetchesB * kEach * kThreads == kN * kK,
                   "threads must share out each slice");
 
     // Operands are widened once, when they are stored into shared memory.
     using Sum = typename Precision<Real>::Sum;
-    static constexpr int kPad = 16 / static_cast<int>(sizeof(Sum));
+    static constexpr int kPiece = 16 / static_cast<int>(sizeof(Sum));  // elements of one access to shared memory
+    static constexpr int kPad = kPiece;
+    static_assert(kRows % kPiece == 0 && kColumns % kPiece == 0, "a lane's patch is made of squares");
     struct Shared {
         alignas(16) Sum a[2][kK][kM + kPad];
         alignas(16) Sum b[2][kK][kN + kPad];
@@ -68,11 +69,11 @@ struct WarpTile {
     // The position within the tile of this lane's patch element (r, c).
     __device__ static int row(int r) {
         int warp_row = threadIdx.x / 32 / kWarpsN, lane_row = threadIdx.x % 32 / kLanesN;
-        return warp_row * kWarpM + r / kEach * (kLanesM * kEach) + lane_row * kEach + r % kEach;
+        return warp_row * kWarpM + r / kPiece * (kLanesM * kPiece) + lane_row * kPiece + r % kPiece;
     }
     __device__ static int column(int c) {
         int warp_column = threadIdx.x / 32 % kWarpsN, lane_column = threadIdx.x % kLanesN;
-        return warp_column * kWarpN + c / kEach * (kLanesN * kEach) + lane_column * kEach + c % kEach;
+        return warp_column * kWarpN + c / kPiece * (kLanesN * kPiece) + lane_column * kPiece + c % kPiece;
     }
 
     // Adds `slices` slices. make_a(place): a stager of A that begins at that place of the first slice; make_b alike.
@@ -93,17 +94,16 @@ struct WarpTile {
         Real values_a[kFetchesA][kEach], values_b[kFetchesB][kEach];
         if (slices > 0) {
             fetch(values_a, values_b);
-            store<kAlongA>(values_a, shared.a[0]);
-            store<kAlongB>(values_b, shared.b[0]);
+            store<kAlongA>(values_a, shared.a[slices % 2]);
+            store<kAlongB>(values_b, shared.b[slices % 2]);
         }
         __syncthreads();
-        for (int slice = 0; slice < slices; ++slice) {
-            bool more = slice + 1 < slices;
-            if (more) fetch(values_a, values_b);
-            add(shared.a[slice % 2], shared.b[slice % 2]);
-            if (more) {
-                store<kAlongA>(values_a, shared.a[(slice + 1) % 2]);
-                store<kAlongB>(values_b, shared.b[(slice + 1) % 2]);
+        for (int left = slices; left > 0; --left) {
+            if (left > 1) fetch(values_a, values_b);
+            add(shared.a[left % 2], shared.b[left % 2]);
+            if (left > 1) {
+                store<kAlongA>(values_a, shared.a[(left - 1) % 2]);
+                store<kAlongB>(values_b, shared.b[(left - 1) % 2]);
             }
             __syncthreads();
         }
@@ -118,15 +118,15 @@ struct WarpTile {
             Stored* line = rows.at(row(r));
             if (line == nullptr) continue;
 #pragma unroll
-            for (int c = 0; c < kColumns; c += kEach) {
-                Stored values[kEach];
+            for (int c = 0; c < kColumns; c += kPiece) {
+                Stored values[kPiece];
 #pragma unroll
-                for (int i = 0; i < kEach; ++i) values[i] = Precision<Stored>::store(sum[r][c + i]);
+                for (int i = 0; i < kPiece; ++i) values[i] = Precision<Stored>::store(sum[r][c + i]);
                 if (kVector == kEach) {
                     if (column(c) < columns) store_vector(values, line + column(c));
                 } else {
 #pragma unroll
-                    for (int i = 0; i < kEach; ++i) {
+                    for (int i = 0; i < kPiece; ++i) {
                         if (column(c + i) < columns) line[column(c + i)] = values[i];
                     }
                 }
@@ -155,16 +155,16 @@ private:
     __device__ void add(const Sum (&a)[kK][kM + kPad], const Sum (&b)[kK][kN + kPad]) {
 #pragma unroll
         for (int k = 0; k < kK; ++k) {
-            Sum left[kRows / kEach][kEach], right[kColumns / kEach][kEach];
+            Sum left[kRows / kPiece][kPiece], right[kColumns / kPiece][kPiece];
 #pragma unroll
-            for (int r = 0; r < kRows / kEach; ++r) load_vector(&a[k][row(r * kEach)], left[r]);
+            for (int r = 0; r < kRows / kPiece; ++r) load_vector(&a[k][row(r * kPiece)], left[r]);
 #pragma unroll
-            for (int c = 0; c < kColumns / kEach; ++c) load_vector(&b[k][column(c * kEach)], right[c]);
+            for (int c = 0; c < kColumns / kPiece; ++c) load_vector(&b[k][column(c * kPiece)], right[c]);
 #pragma unroll
             for (int r = 0; r < kRows; ++r) {
 #pragma unroll
                 for (int c = 0; c < kColumns; ++c) {
-                    sum[r][c] += left[r / kEach][r % kEach] * right[c / kEach][c % kEach];
+                    sum[r][c] += left[r / kPiece][r % kPiece] * right[c / kPiece][c % kPiece];
                 }
             }
         }

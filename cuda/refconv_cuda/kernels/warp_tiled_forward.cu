@@ -14,11 +14,12 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
                                   WarpTile<Real, kM, kN, kK, kRows, kColumns, kLanesM>::kBlocks)
     warp_tiled_forward(const Real* __restrict__ x, const Real* __restrict__ w, Real* __restrict__ y, Problem p) {
     using T = WarpTile<Real, kM, kN, kK, kRows, kColumns, kLanesM>;
-    using A = AlongTerms<Real, T::kEach, kVector, GatheredPixel<Real>>;
+    using A = AlongTerms<Real, T::kEach, kVector, GatheredPixel>;
     using B = MatrixRows<Real, T::kEach, kVector>;
     __shared__ typename T::Shared shared;
 
     __shared__ WarpTask task;
+    __shared__ PixelBase pixels[kM][kK / T::kEach];  // of each stager of A: it needs its own only at the next tap
     if (threadIdx.x == 0) {
         task = warp_task(tiles_over(p.output_pixels(), kM), p.c_out_per_group(), kN, 1, p.groups);
     }
@@ -32,14 +33,14 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
         bool exists = row < p.output_pixels();
         Pixel output = pixel_of(exists ? row : 0, p.out_height, p.out_width);
         long long image = image_offset(output.image, p.height, p.width, p.c_in) + task.group * channels;
-        int y0 = output.row * p.stride_height, x0 = output.column * p.stride_width;
-        GatheredPixel<Real> pixel = {exists ? x + image : nullptr, y0, x0, p.height, p.width, p.c_in, taps};
-        return A(pixel, channels, at.term);
+        PixelBase& base = pixels[at.line][at.term / T::kEach];
+        base = {exists ? image : -1, output.row * p.stride_height, output.column * p.stride_width};
+        return A(x, {base, p.height, p.width, p.c_in, taps}, channels, at.term);
     };
     auto b = [&](typename T::Place at) {
         int column = task.tile_column * kN + at.line;
         const Real* first = w + static_cast<long long>(at.term) * p.c_out + task.group * task.columns + column;
-        return B{first, p.c_out, terms - at.term, task.columns - column};
+        return B(first, p.c_out, terms - at.term, task.columns - column);
     };
     T tile;
     tile.template multiply<A, B>(a, b, slices_of(terms, kK), shared);

@@ -23,6 +23,9 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
 
     __shared__ WarpTask task;
     __shared__ PixelClass class_;
+    __shared__ PixelBase pixels[T::kThreads];  // each thread's own: it needs them only at the next tap
+    __shared__ long long weights[T::kThreads];
+    __shared__ LinePair lines[T::kThreads];
     if (threadIdx.x == 0) {
         PixelClasses classes(p);
         long long most_rows = static_cast<long long>(p.batch) * classes.height(0) * classes.width(0);
@@ -39,13 +42,14 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
     bool exists = row < class_.pixels(p);
     Pixel pixel = pixel_of(exists ? row : 0, class_.height, class_.width);
     long long image = image_offset(pixel.image, p.out_height, p.out_width, p.c_out) + task.group * channels;
-    GatheredPixel<Real> a = {
-        exists ? gy + image : nullptr, pixel.row, pixel.column, p.out_height, p.out_width, p.c_out, class_.taps};
+    pixels[threadIdx.x] = {exists ? image : -1, pixel.row, pixel.column};
     int column = task.tile_column * kN + at.line;
     long long line = static_cast<long long>(column) * p.c_out + task.group * channels;
-    WeightsOfTaps<Real> b = {
-        column < task.columns ? w + line : nullptr, p.kernel_width, task.columns, p.c_out, class_.taps};
-    PairAlongTerms<Real, T::kEach, kVector, GatheredPixel<Real>, WeightsOfTaps<Real>> pair(a, b, channels, at.term);
+    weights[threadIdx.x] = column < task.columns ? line : -1;
+    GatheredPixel a = {pixels[threadIdx.x], p.out_height, p.out_width, p.c_out, class_.taps};
+    WeightsOfTaps b = {weights[threadIdx.x], task.columns, p.kernel_width, p.c_out, class_.taps};
+    PairAlongTerms<Real, T::kEach, kVector, GatheredPixel, WeightsOfTaps> pair(
+        gy, a, w, b, channels, at.term, lines[threadIdx.x]);
     auto fetch = [&](Real (&values_a)[1][T::kEach], Real (&values_b)[1][T::kEach]) {
         pair.template fetch<kK>(values_a[0], values_b[0]);
     };

@@ -26,9 +26,12 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
     __shared__ typename T::Shared shared;
 
     __shared__ WarpTask task;
+    __shared__ Pixel step;
+    __shared__ TapRow tap_rows[kK][kM / T::kEach];  // of each stager of A
     if (threadIdx.x == 0) {
         int rows = p.taps() * p.c_in_per_group();
         task = warp_task(tiles_over(rows, kM), p.c_out_per_group(), kN, 1, p.groups);
+        step = pixel_of(kK, p.out_height, p.out_width);
     }
     __syncthreads();
 
@@ -36,13 +39,12 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
     int pixels = static_cast<int>(min(terms_each, p.output_pixels() - first_pixel));
     auto a = [&](typename T::Place at) {
         int row = static_cast<int>(task.tile_row) * kM + at.line;
-        const Real* x_group = x + task.group * p.c_in_per_group();
-        return A(p, x_group, row, first_pixel + at.term, pixels - at.term, kK);
+        return A(p, x, tap_rows[at.term][at.line / T::kEach], task.group, row, first_pixel + at.term, pixels - at.term, step);
     };
     auto b = [&](typename T::Place at) {
         int column = task.tile_column * kN + at.line;
         const Real* first = gy + (first_pixel + at.term) * p.c_out + task.group * task.columns + column;
-        return B{first, p.c_out, pixels - at.term, task.columns - column};
+        return B(first, p.c_out, pixels - at.term, task.columns - column);
     };
     T tile;
     tile.template multiply<A, B>(a, b, slices_of(pixels, kK), shared);

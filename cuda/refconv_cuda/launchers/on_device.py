@@ -59,10 +59,20 @@ class OnDevice:
 
     def in_format(self, name: str) -> Self:
         """This implementation. Raises `ImplementationError` where its device cannot compute in that format."""
-        reason = self.device.lacks(format_of(name).storage)
+        reason = self.device.lacks(format_of(name).storage) or self._too_old(name)
         if reason is not None:
             raise ImplementationError(f"{self.name} in {name}: {reason}")
         return self
+
+    def least(self, name: str) -> int:
+        """The first architecture that computes in the format of that name, as 80 for sm_80; 0 where all do."""
+        return 0
+
+    def _too_old(self, name: str) -> str | None:
+        least, found = self.least(name), self.device.architecture
+        if found is None or found >= least:
+            return None
+        return f"this GPU is sm_{found}, but {name} needs the tensor cores of sm_{least} or later"
 
     def instances(self) -> Iterable[Instance]:
         """Every kernel that it may ask its device for, in all of its dtypes."""
@@ -108,7 +118,7 @@ class OnDevice:
             kind = f"{type(value).__module__}.{type(value).__name__}"
             raise TypeError(f"{name} is a {kind}, but the {self.device.name} device takes NumPy arrays")
         array: Any = value
-        if array.dtype.name not in self.dtypes:
+        if array.dtype.name not in {format_of(dtype).storage for dtype in self.dtypes}:
             raise TypeError(f"{name} has dtype {array.dtype}, but {self.name} is for {', '.join(self.dtypes)}")
         if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}, but the problem needs {shape}")

@@ -98,7 +98,7 @@ class WarpTiled(OnDevice):
             for operator in OPERATORS:
                 tiles = TILES[dtype]
                 for tile, vector in ((tiles["large"], VECTOR), (tiles["small"], VECTOR), (tiles["small"], 1)):
-                    yield Instance(*self._kernel(operator, dtype, vector, tile), tile.threads)
+                    yield Instance(*self._kernel("warp_tiled", operator, dtype, vector, tile), tile.threads)
             yield sum_of_splits(dtype)
 
     @property
@@ -199,10 +199,15 @@ class WarpTiled(OnDevice):
     ) -> None:
         """One kernel: a block for each tile, part and split."""
         blocks = Product.of(operator, problem).grid(problem, tile.m, tile.n, splits)
-        file, name = self._kernel(operator, arrays[0].dtype.name, vector, tile)
+        file, name = self._kernel(self._family(problem, vector), operator, arrays[0].dtype.name, vector, tile)
         self._launch(file, name, blocks, tile.threads, problem, *arrays, geometry.struct(problem), *more)
 
-    def _kernel(self, operator: Operator, dtype: str, vector: int, tile: WarpTile) -> tuple[str, str]:
+    def _family(self, problem: Problem, vector: int) -> str:
+        """Whose kernels are launched."""
+        return "warp_tiled"
+
+    @staticmethod
+    def _kernel(family: str, operator: Operator, dtype: str, vector: int, tile: WarpTile) -> tuple[str, str]:
         """File and name of an instance."""
-        name = f"warp_tiled_{operator}"
+        name = f"{family}_{operator}"
         return f"{name}.cu", f"{name}<{C_NAMES[dtype]}, {vector}, {tile.arguments()}>"

@@ -8,6 +8,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,7 @@ CLANG_CHECK_FLAGS = (
 )
 # A lane that hands an unset variable to a shuffle does nothing wrong in CUDA; clang would conclude that it cannot.
 CLANG_FLAGS = ("-Xclang", "-no-enable-noundef-analysis")
+OLDEST_CLANG = 16  # 15 has no hooks at the accesses of vectors
 GCC_CHECK_FLAGS = (
     *CHECK_FLAGS,
     "-fsanitize=thread",
@@ -156,7 +158,13 @@ def _system(command: tuple[str, ...]) -> Compiler:
     level = ("-march=x86-64-v3",) if _has_avx2() else ()
     identity = done.stdout.splitlines()[0]
     # g++ makes the statics of templates unique in the process; two modules must not share theirs.
-    if "clang" in identity:
+    clang = re.search(r"\bclang version (\d+)", identity)
+    if clang and int(clang[1]) < OLDEST_CLANG:
+        raise CompilerMissing(
+            f"{' '.join(command)} is {identity}, which tells the checker of no access of a vector: "
+            f"it must be at least {OLDEST_CLANG}"
+        )
+    if clang:
         return Compiler(command, identity, (*level, *CLANG_FLAGS), CLANG_CHECK_FLAGS)
     return Compiler(command, identity, (*level, "-fno-gnu-unique"), GCC_CHECK_FLAGS)
 

@@ -28,6 +28,7 @@ class Simulator:
     """Arrays between fences, launches under the schedule in force; matrix products are NumPy's."""
 
     name = "simulator"
+    architecture = None
 
     def lacks(self, dtype: str) -> str | None:
         """None: NumPy has them all, as far as an operand of that dtype could be made."""

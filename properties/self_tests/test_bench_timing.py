@@ -1,0 +1,162 @@
+"""Durations: what is timed is the work and not its enqueueing, on a GPU that is made of a clock."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from conftest import environment
+from fake_gpu import ENQUEUE, FakeGpu, FakeStream, NotReady
+
+from refconv_reports.bench import timing
+from refconv_reports.bench.timing import HandedOver, Timing, Unsynchronised, on_stream, on_wall
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    made = FakeGpu()
+    monkeypatch.setattr(timing, "perf_counter", made.clock)
+    return made
+
+
+def timed(gpu, seconds, *, stream=None, on=None, budget=0.05):
+    """The timing of calls that launch once, on the current stream or on another."""
+    timed = on or FakeStream(gpu)
+    return on_stream(timed, lambda i: gpu.launch(seconds, stream=stream), seconds=budget)
+
+
+def test_the_work_is_timed_and_not_its_enqueueing(gpu):
+    before = gpu.now
+    found = timed(gpu, 2e-3)
+    assert found.timer == "cuda-events"
+    assert found.seconds == pytest.approx([2e-3] * len(found.seconds))
+    assert len(found.seconds) == 25
+    assert found.median > 100 * ENQUEUE  # which a clock of the host would have seen
+    assert gpu.now - before > sum(found.seconds)  # it was waited for
+
+
+def test_events_are_read_only_after_they_have_happened(gpu):
+    stream = FakeStream(gpu)
+    start, _, end = stream.record(), gpu.launch(1e-3, stream="timed"), stream.record()
+    with pytest.raises(NotReady):  # as CUDA does, so `on_stream` could not have read one too early
+        stream.elapsed(start, end)
+    stream.wait(end)
+    assert stream.elapsed(start, end) == pytest.approx(1e-3, rel=0.01)
+
+
+def test_short_launches_are_replayed(gpu):
+    found = timed(gpu, 3e-6)
+    assert found.timer == "graph-replay"
+    assert found.median == pytest.approx(3e-6)
+
+
+def test_so_are_those_that_take_less_than_their_enqueueing(gpu):
+    def call(i):
+        gpu.now += 300e-6  # Python, before the launch
+        gpu.launch(100e-6)
+
+    found = on_stream(FakeStream(gpu), call, seconds=0.1)
+    assert found.timer == "graph-replay"
+    assert found.median == pytest.approx(100e-6)
+
+
+def test_what_cannot_be_captured_is_timed_by_events(gpu):
+    found = timed(gpu, 3e-6, on=FakeStream(gpu, capturable=False))
+    assert found.timer == "cuda-events"
+
+
+def test_each_replay_begins_with_a_cold_cache(gpu):
+    timed(gpu, 3e-6)
+    replays = [place for place, (_, seconds) in enumerate(gpu.launched) if seconds == pytest.approx(256 * 3e-6)]
+    assert len(replays) > 5
+    assert all(gpu.launched[place - 1][1] == 50e-6 for place in replays[1:])
+
+
+@pytest.mark.parametrize("seconds", [2e-3, 0.5])
+def test_work_on_another_stream_is_found_out(gpu, seconds):
+    with pytest.raises(Unsynchronised, match=r"on another stream than the one that is timed"):
+        timed(gpu, seconds, stream="elsewhere")
+
+
+def test_long_calls_are_not_repeated_for_nothing(gpu):
+    found = timed(gpu, 0.5)
+    assert len(found.seconds) == timing.LEAST_ROUNDS
+    assert len([1 for _, seconds in gpu.launched if seconds == 0.5]) < 10
+
+
+def test_operands_are_rotated(gpu):
+    seen = []
+    on_stream(FakeStream(gpu), lambda i: (seen.append(i), gpu.launch(1e-3)), seconds=0.02)
+    assert seen[-20:] == list(range(20))
+
+
+def test_the_wall_clock_refuses_what_may_be_pending():
+    class Pending:
+        pass
+
+    with pytest.raises(Unsynchronised, match=r"return NumPy arrays, not .*Pending, which may be pending"):
+        on_wall(lambda i: Pending(), seconds=0.01)
+
+
+def test_the_wall_clock():
+    calls = []
+    found = on_wall(lambda i: (calls.append(i), np.zeros(1))[1], seconds=0.01, rounds=7)
+    assert (found.timer, len(found.seconds)) == ("wall", 7)
+    assert calls == list(range(8))  # the first is not timed
+    assert all(seconds > 0 for seconds in found.seconds)
+
+
+def test_the_median_is_not_moved_by_one_round():
+    assert Timing((1.0, 2.0, 900.0), "wall").median == 2.0
+
+
+def test_pytest_benchmark_gets_the_very_durations(tmp_path):
+    # A process of its own: pytest-benchmark warns where there is xdist, and measures nothing.
+    pytest.importorskip("pytest_benchmark")
+    (tmp_path / "test_it.py").write_text(
+        textwrap.dedent("""
+            import pytest
+            from refconv_reports.bench.timing import HandedOver, Timing, clock
+
+            @pytest.mark.benchmark(timer=clock)
+            def test_it(benchmark):
+                handed = HandedOver(Timing((3e-6, 1e-6, 0.25), "cuda-events"))
+                benchmark.pedantic(handed.target, rounds=handed.rounds)
+        """)
+    )
+    file = tmp_path / "out.json"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--benchmark-json={file}",
+        "-p",
+        "no:xdist",
+    ]
+    done = subprocess.run(
+        [*command, str(tmp_path)],
+        env=environment(PYTEST_XDIST_WORKER=None),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [found] = json.loads(file.read_text())["benchmarks"]
+    assert found["stats"]["data"] == pytest.approx([3e-6, 1e-6, 0.25], rel=1e-9)
+    assert found["stats"]["median"] == pytest.approx(3e-6, rel=1e-9)
+
+
+def test_the_clock_moves_by_what_is_handed_over_only():
+    handed = HandedOver(Timing((2.0, 3.0), "wall"))
+    times = [timing.clock()]
+    for _ in range(2):
+        handed.target()
+        times.append(timing.clock())
+    assert times == [0.0, 2.0, 5.0]
+    with pytest.raises(StopIteration):
+        handed.target()
