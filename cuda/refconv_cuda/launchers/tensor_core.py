@@ -174,7 +174,9 @@ class TensorCore(OnDevice):
         vector, tile = self._choose("grad_weight", problem, dtype, (g_, x_))
         splits, terms_each = self._split("grad_weight", problem, tile)
         partial = self.device.empty((splits, *problem.w_shape), "float32")
-        self._product("grad_weight", problem, dtype, vector, tile, splits, g_, x_, partial, np.int64(terms_each))
+        self._product(
+            "grad_weight", problem, dtype, vector, tile, splits, g_, x_, partial, more=(np.int64(terms_each),)
+        )
         return self._result(self._sum_of_splits(partial, g_.dtype), gy)
 
     def _multiply(self, operator: Operator, problem: Problem, arrays: tuple[Array, Array, Array]) -> None:
@@ -215,16 +217,13 @@ class TensorCore(OnDevice):
         vector: int,
         tile: TensorTile,
         splits: int,
-        first: Array,
-        second: Array,
-        result: Array,
-        *more: object,
+        *arrays: Array,
+        more: tuple[object, ...] = (),
     ) -> None:
         """One kernel: a block for each tile, part and split."""
         blocks = Product.of(operator, problem).grid(problem, tile.m, tile.n, splits)
         file, name = self._kernel(operator, dtype, vector, tile)
-        arguments = (first, second, result, geometry.struct(problem), *more)
-        self._launch(file, name, blocks, tile.threads, problem, *arguments)
+        self._launch(file, name, blocks, tile.threads, problem, *arrays, geometry.struct(problem), *more)
 
     def _kernel(self, operator: Operator, dtype: str, vector: int, tile: TensorTile) -> tuple[str, str]:
         """File and name of an instance."""

@@ -84,14 +84,14 @@ def architectures() -> tuple[str, ...]:
 
 
 def headers() -> list[Path]:
-    """Where the wheels of the same CUDA have their headers: the runtime's, as cuda_fp16.h, and the libraries'.
+    """Where the wheels of the same CUDA have their headers: the runtime's, the libraries', the compiler's.
 
     A wheel that is not installed is left out. Raises `NvrtcMissing`.
     """
     major, _ = version()
     if major < 13:
-        folders = {"runtime": "cuda_runtime/include", "cccl": "cuda_cccl/include"}
-    else:
+        folders = {"runtime": "cuda_runtime/include", "cccl": "cuda_cccl/include", "nvcc": "cuda_nvcc/include"}
+    else:  # nvidia-cuda-crt shares the runtime's folder
         folders = {"runtime": f"cu{major}/include", "cccl": f"cu{major}/include/cccl"}
     found = []
     for name, folder in folders.items():
