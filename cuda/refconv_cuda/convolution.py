@@ -8,6 +8,7 @@ from __future__ import annotations
 from refconv_cuda.launchers.auto import Auto
 from refconv_cuda.launchers.depthwise import Depthwise
 from refconv_cuda.launchers.direct import Direct
+from refconv_cuda.launchers.few_channels import FewChannels
 from refconv_cuda.launchers.im2col import Im2col
 from refconv_cuda.launchers.implicit_gemm import LARGE, SMALL, ImplicitGemm
 from refconv_cuda.launchers.on_device import OnDevice
@@ -17,6 +18,7 @@ from refconv_cuda.launchers.warp_tiled import WarpTiled
 
 depthwise = Depthwise()
 direct = Direct()
+few_channels = FewChannels()
 im2col = Im2col()
 implicit_gemm = ImplicitGemm(tile=SMALL)
 implicit_gemm_64 = ImplicitGemm("implicit-gemm-64", tile=LARGE)
@@ -33,6 +35,7 @@ KERNELS: tuple[OnDevice, ...] = (
     tensor_core,
     pointwise,
     depthwise,
+    few_channels,
 )
 
 auto = Auto("auto", among=KERNELS)

@@ -18,6 +18,13 @@ INSTANCES: tuple[Instance, ...] = tuple(
 FILES = tuple(dict.fromkeys(instance.file for instance in INSTANCES))
 
 
-def of_file(file: str) -> tuple[Instance, ...]:
-    """The instances that ``kernels/<file>`` is built with; none for a file that no launcher knows."""
-    return tuple(instance for instance in INSTANCES if instance.file == file)
+def of_file(file: str, capability: int | None = None) -> tuple[Instance, ...]:
+    """The instances that ``kernels/<file>`` is built with; none for a file that no launcher knows.
+
+    capability: only those that such an architecture has what they need for, 80 for sm_80; None: all.
+    """
+    return tuple(
+        instance
+        for instance in INSTANCES
+        if instance.file == file and (capability is None or instance.least <= capability)
+    )

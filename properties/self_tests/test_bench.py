@@ -1,11 +1,13 @@
 """`refconv bench` as a user runs it: right results are timed and kept, wrong ones are not; and what else may happen."""
 
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from conftest import environment
@@ -13,11 +15,11 @@ from conftest import environment
 from refconv import cli
 from refconv.layers import Layer
 from refconv.problem import Problem
-from refconv_reports.bench import choose, results
+from refconv_reports.bench import choose, command, results
 from refconv_reports.bench.choose import Limits, Wanted
 from refconv_reports.bench.contest import Contest, Refused, WrongResult
 from refconv_reports.bench.contestants import Field
-from refconv_reports.bench.run import prepared
+from refconv_reports.bench.run import Run, prepared
 
 TINY = "b1h5w5i2o3k3p1"
 RIGHT = """
@@ -88,7 +90,7 @@ def test_the_machine_is_told_and_the_host_is_not(stored):
     assert told["machine"].startswith("cpu-")
     assert (told["gpu"], told["peak"], told["compute_capability"]) == (None, None, None)
     assert told["cores"] >= 1
-    assert "node" not in kept["machine_info"]
+    assert kept["machine_info"].keys().isdisjoint({"node", "release"})
 
 
 def test_the_oracle_is_slower_literally_than_vectorised(stored):
@@ -161,7 +163,7 @@ def test_without_rich(capsys, monkeypatch, tmp_path):
     said = capsys.readouterr()
     header, first, second = said.out.splitlines()
     assert header == f"{'layer':14}  operator  dtype    implementation  " + header.partition("implementation  ")[2]
-    assert header.split()[4:] == ["median", "GFLOP/s", "GB/s", "x", "peer", "of", "roof"]
+    assert header.split()[4:] == ["median", "GFLOP/s", "GB/s", "x", "peer"]  # no roof is known
     assert first.split()[:4] == [TINY, "forward", "float32", "windows"]
     assert second.split()[0] == "lowering"
     assert f"{TINY} forward float32 ..." in said.err
@@ -260,12 +262,34 @@ def test_without_pytest_benchmark(capsys, monkeypatch):
     assert capsys.readouterr().err == "refconv bench: this needs pytest-benchmark: pip install 'refconv[bench]'\n"
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full")
 def test_a_full_disk(refconv):
     ran = refconv(*short("--impl", "lowering", "--out", "/dev/full"))
     assert ran.status == 2
     assert "cannot write /dev/full: No space left on device" in ran.err
     assert "lowering" in ran.out  # what was measured is told all the same
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full")
+@pytest.mark.parametrize(("reader", "status"), [("| head -1", 0), ("> /dev/full", 2)], ids=["head", "full"])
+def test_a_table_that_nobody_reads_to_its_end(tmp_path, reader, status):
+    command = " ".join(("refconv", *short("--impl", "lowering", "--out", tmp_path / "run.json")))
+    script = f"{command} {reader}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert ("cannot write the table: No space left on device" in done.stderr) == (status == 2)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert (tmp_path / "run.json").exists()
+
+
+def test_an_interruption_before_anything_is_measured(capsys, monkeypatch):
+    def interrupted(*arguments, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "prepared", interrupted)
+    assert cli.main(list(short())) == 130
+    assert capsys.readouterr().err == "refconv bench: interrupted\n"
 
 
 def test_an_interrupted_run_keeps_what_it_has(mine, tmp_path):
@@ -305,6 +329,16 @@ def test_a_budget(monkeypatch, capsys, tmp_path):
     assert "cases, for which there was no time" in said
     assert said.endswith("refconv bench: nothing was measured\n")
     assert not (tmp_path / "run.json").exists()
+
+
+def test_the_same_twice_is_measured_once_and_two_of_a_name_are_two():
+    field = Field("cpu")
+    wanted = Wanted((TINY, TINY), operators=["forward"], peers=["windows"], implementations=["lowering"])
+    found = choose.plan(wanted, field)
+    assert len(found.cases) == 2
+    twice = choose.Plan((*found.cases, dataclasses.replace(found.cases[1], spec="another.py:lowering")))
+    run = Run(twice, Contest(field))
+    assert [case.spec for case in run.cases.values()] == ["windows", "lowering", "another.py:lowering"]
 
 
 def test_the_default_is_a_short_run():

@@ -18,6 +18,7 @@ import pytest
 from refconv import exact
 from refconv.problem import Problem
 from refconv_cuda import convolution, device, instances, nvrtc
+from refconv_cuda.kernel_report import survey
 from refconv_cuda.nvrtc import Diagnostic, Occupancy, Resources, library, log
 from refconv_cuda.nvrtc.occupancy import LIMITS, capability, occupancy
 
@@ -246,7 +247,7 @@ class Recorder:
 
 
 # Between them they reach every kernel of every launcher.
-TEXTS = ("b2h9w9i1o1k1", "b2h9w9i4o4k1", "b2h9w9i8o8k1", "b2h9w9i4o4k3g4", "b2h9w9i4o4k7g4", "b2h9w9i4o4k2g4")
+TEXTS = ("b2h9w9i1o1k1", "b2h9w9i5o1k1", "b2h9w9i4o4k1", "b2h9w9i8o8k1", *(f"b2h9w9i4o4k{k}g4" for k in (2, 3, 7)))
 PROBLEMS = [Problem.parse(text) for text in TEXTS]
 
 
@@ -262,7 +263,20 @@ def test_the_instances_are_those_that_the_launchers_ask_for():
                 launcher.forward(o.x, o.w, problem)
                 launcher.grad_input(o.gy, o.w, problem)
                 launcher.grad_weight(o.gy, o.x, problem)
-    assert recorder.launched == {(one.file, one.name, one.threads) for one in instances.INSTANCES}
+    assert recorder.launched == {(each.file, each.name, each.threads) for each in instances.INSTANCES}
+
+
+def test_an_instance_is_compiled_from_the_first_architecture_on_that_has_what_it_needs():
+    tensor_core = "tensor_core_forward.cu"
+    halves = {each.name for each in instances.of_file(tensor_core) if "<__half" in each.name}
+    assert len(halves) == 3
+    for architecture, names in (("sm_61", set()), ("sm_70", halves), ("compute_75", halves)):
+        assert {each.name for each in instances.of_file(tensor_core, capability(architecture))} == names
+        assert survey.Source(tensor_core, {}).is_for(architecture) == bool(names)
+    for architecture in ("sm_80", "sm_90a", "sm_121"):
+        assert instances.of_file(tensor_core, capability(architecture)) == instances.of_file(tensor_core)
+    assert instances.of_file("im2col.cu", 50) == instances.of_file("im2col.cu")
+    assert survey.Source("", {}, path=device.KERNELS / tensor_core).is_for("sm_61")  # a user's file is always tried
 
 
 def test_no_kernel_file_is_forgotten():

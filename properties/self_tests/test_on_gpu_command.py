@@ -181,6 +181,11 @@ def test_each_step_is_tried_and_the_status_says_the_worst(tmp_path, monkeypatch,
     assert ("ZeroDivisionError: a fault of the step's own" in told.out) == (fail in runs[:1])
 
 
+def test_what_is_told_of_a_step_is_one_line():
+    assert Outcome(WRONG, "first\nsecond").told == "first"
+    assert Outcome(WRONG, "x" * 400).told == "x" * steps.MOST_TOLD + " ..."
+
+
 def test_time_that_a_step_leaves_is_the_others(tmp_path, monkeypatch):
     boxes = []
     step = Step("quick", "a step", 1.0, lambda machine, seconds: boxes.append(seconds) or Outcome(RIGHT, ""))
@@ -335,9 +340,18 @@ asarray = lambda array: np.array(array).view(ndarray)
 asnumpy = np.array
 empty = lambda *shape_and_dtype: simulator.empty(*shape_and_dtype).view(ndarray)
 ignored = lambda *arguments: None
-runtime = SimpleNamespace(deviceSynchronize=ignored)
+runtime = SimpleNamespace(
+    CUDARuntimeError=RuntimeError,
+    deviceSynchronize=ignored,
+    getDeviceCount=lambda: 1,
+    driverGetVersion=lambda: 13000,
+    runtimeGetVersion=lambda: 13000,
+    getDeviceProperties=lambda number: {"name": b"A fake GPU", "major": 9, "minor": 0, "multiProcessorCount": 132},
+)
 cuda = SimpleNamespace(runtime=runtime, set_allocator=ignored, set_pinned_memory_allocator=ignored)
 cuda.get_cuda_path = ignored
+cuda.nvrtc = SimpleNamespace(getVersion=lambda: (13, 0))
+__version__ = "14.2.0"
 
 
 class RawModule:
@@ -365,6 +379,9 @@ COMPUTE_SANITIZER = """#!{python}
 import os, subprocess, sys
 tool, log = (sys.argv[sys.argv.index(option) + 1] for option in ("--tool", "--log-file"))
 open(log, "w").write("========= COMPUTE-SANITIZER\\n")
+if os.environ.get("FAKE_REFUSAL"):
+    open(log, "a").write("========= Error: Device not supported\\n")
+    sys.exit(1)
 launched = sys.argv[sys.argv.index({python!r}):]
 status = subprocess.run(launched, env=dict(os.environ, FAKE_TOOL=tool, FAKE_LOG=log)).returncode
 open(log, "a").write("========= ERROR SUMMARY: as above\\n".replace("as above", "0 errors"))
@@ -392,7 +409,8 @@ def fake_gpu(tmp_path, monkeypatch):
         for name, value in {"PYTHONPATH": path, "PATH": f"{folder}:{os.environ['PATH']}", **variables}.items():
             monkeypatch.setenv(name, value)
         runner = corpus.Runner("gpu", 60.0, tmp_path / "logs", names)
-        runner.run()
+        if names:
+            runner.run()
         return runner.comparison
 
     return compare
@@ -417,6 +435,26 @@ def test_what_compute_sanitizer_does_not_find_is_no_fault_of_ours(fake_gpu):
     assert comparison.status == 0
     told = "of 1 faulty kernels compute-sanitizer found 0, the simulator 1, both 0"
     assert told in corpus.table(comparison, "compute-sanitizer").splitlines()
+
+
+def test_a_compute_sanitizer_that_does_not_work_here_says_why(fake_gpu):
+    comparison = fake_gpu("racecheck/across_warps", FAKE_REFUSAL="yes")
+    row = comparison.rows["racecheck/across_warps"]
+    assert (row.twin, row.sanitizer) == ("right", None)
+    refused = "compute-sanitizer --tool racecheck did not come to an end: Error: Device not supported"
+    assert refused in comparison.notes
+    assert comparison.status == 0
+
+
+def test_the_facts_of_a_gpu(fake_gpu, tmp_path):
+    fake_gpu(installed=False)
+    ran = run("--step", "facts", "--out", str(tmp_path / "out"), "--archive", str(tmp_path / "facts.tar.gz"))
+    assert ran.returncode == 0, ran.stderr
+    assert "A fake GPU, Python " in ran.stdout
+    [file] = tmp_path.glob("out/*/facts.json")
+    told = json.loads(file.read_text())
+    assert (told["gpu"], told["compute_capability"], told["nvrtc"]) == ("A fake GPU", "9.0", [13, 0])
+    assert told["properties"] == {"multiProcessorCount": 132}
 
 
 def test_without_compute_sanitizer_the_twins_run(fake_gpu, monkeypatch):

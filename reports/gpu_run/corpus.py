@@ -87,7 +87,7 @@ def _expected(pair: Pair) -> str:
     """What the simulator finds: its tests hold it to that."""
     if _name(pair) in BEYOND:
         return "nothing"
-    return pair.kind + (f", {pair.name}.cu:{pair.here}" if pair.here else "")
+    return f"{pair.kind}, {pair.name}.cu:{pair.here}" if pair.here else f"{pair.kind}"
 
 
 class Runner:
@@ -117,8 +117,8 @@ class Runner:
         if self._device == "gpu" and binary is None:
             self.comparison.notes.append("compute-sanitizer is not installed: the faulty kernels were not run")
             return
-        if self._device == "gpu":
-            list(pool.map(lambda tool: self._twins_under(binary or "", tool), TOOLS))
+        if self._device == "gpu" and not any(pool.map(lambda tool: self._twins_under(binary or "", tool), TOOLS)):
+            return  # it does not work here, and has said why
         # One of each tool in turn: what the time does not reach is then spread over them.
         order = sorted(self._pairs, key=lambda pair: self._names(pair.tool).index(_name(pair)))
         list(pool.map(lambda pair: self._faulty(binary or "", pair), order))
@@ -131,10 +131,11 @@ class Runner:
         for name, outcome in self._launched([], "right", names, self._left()).items():
             self.comparison.rows[name].twin = outcome
 
-    def _twins_under(self, binary: str, tool: str) -> None:
+    def _twins_under(self, binary: str, tool: str) -> bool:
+        """Whether the tool came to its end."""
         names = self._names(tool)
         if not names:
-            return
+            return False
         file = self._folder / f"{tool}-right.log"
         prefix = sanitizer.command(binary, tool, file, [])
         ran = self._launched(prefix, "right", names, self._left())
@@ -147,6 +148,7 @@ class Runner:
             self.comparison.rows[name].twin_reported = said
         if strangers := [str(report) for report in log.reports if report.file is None]:
             self.comparison.notes.append(f"{tool}, among the right twins, in no file: {strangers[0]}")
+        return log.finished
 
     def _faulty(self, binary: str, pair: Pair) -> None:
         row, left = self.comparison.rows[_name(pair)], self._left()

@@ -43,7 +43,9 @@ def facts(device: str) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "packages": {name: _version(name) for name in PACKAGES},
-        "nvidia_smi": output("nvidia-smi", f"--query-gpu={','.join(SMI + CLOCKS)}", "--format=csv"),
+        # The short form of an nvidia-smi that does not know all of these words is its usual page.
+        "nvidia_smi": output("nvidia-smi", f"--query-gpu={','.join(SMI + CLOCKS)}", "--format=csv")
+        or output("nvidia-smi"),
         "nvcc": _last(output("nvcc", "--version")),
         "compute_sanitizer": _last(output(tool, "--version")) if tool else None,
     }

@@ -17,6 +17,7 @@ OPERATORS = ("forward", "grad_input", "grad_weight")
 
 RIGHT, WRONG, COULD_NOT = 0, 1, 2  # exit statuses, as everywhere in refconv
 BENCH_SECONDS = 480.0  # at most, of the bench suite
+MOST_TOLD = 300  # characters: a compiler says more, and all of it is in the log
 OVERHEAD = 20.0  # seconds in which a command that watches its own time starts and ends
 PASSES = {"gpu": (50, 400, 3000), "simulator": (3, 20, 200)}  # examples a law: few first, so that all have their turn
 MEMORY = {"gpu": "16G", "simulator": "500K"}  # of a layer's arrays: the largest, at full size, takes 2 GB
@@ -25,11 +26,15 @@ FIRST = ("auto", "implicit-gemm-64")  # certified before the others: what people
 
 @dataclass
 class Outcome:
-    """What became of a step. status: 0, 1 or 2; told: the main thing, for the table."""
+    """What became of a step. status: 0, 1 or 2; told: the main thing, in one line."""
 
     status: int
     told: str
     late: bool = False
+
+    def __post_init__(self) -> None:
+        line = self.told.partition("\n")[0]
+        self.told = line if len(line) <= MOST_TOLD else f"{line[:MOST_TOLD]} ..."
 
 
 @dataclass
@@ -88,7 +93,7 @@ def check(machine: Machine, seconds: float) -> Outcome:
             arguments += ["--device", machine.device, "--examples", str(examples), "--seed", str(examples)]
             # The first call compiles, when all processes do.
             arguments += ["--time-limit", "60", "--database", "none", "--json", str(file)]
-            ran = machine.refconv(max(1.0, until - time.monotonic()), "check", *arguments)
+            ran = machine.refconv((until - time.monotonic()) / (len(groups) - number), "check", *arguments)
             late = late or ran.late
             laws = [(run, law) for run in _json(file).get("runs", []) for law in run["laws"]]
             held += sum(law["verdict"] == "held" for _, law in laws)

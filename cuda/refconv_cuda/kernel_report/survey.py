@@ -12,6 +12,7 @@ from refconv_cuda import instances, nvrtc
 from refconv_cuda.device import KERNELS
 from refconv_cuda.kernel_report import sass
 from refconv_cuda.kernel_report.figures import Figures, KernelFigures, Report
+from refconv_cuda.nvrtc.occupancy import capability
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Source:
     path: Path | None = None
     options: tuple[str, ...] = nvrtc.OPTIONS
     dynamic_shared: int = 0
+
+    def is_for(self, architecture: str) -> bool:
+        """Whether there is something to compile for that architecture: some of our kernels need a newer one."""
+        return self.path is not None or bool(instances.of_file(self.file, capability(architecture)))
 
     def compile(self, architecture: str) -> nvrtc.Compiled:
         """Raises `refconv_cuda.nvrtc.CompileError`."""
@@ -55,19 +60,18 @@ def survey(
     kernels: dict[str, KernelFigures] = {
         name: KernelFigures(source.file, threads) for source in sources for name, threads in source.threads.items()
     }
-    total = len(sources) * len(architectures)
-    for done, (source, architecture, found) in enumerate(_measured(sources, architectures, jobs), start=1):
+    tasks = [
+        (source, architecture) for source in sources for architecture in architectures if source.is_for(architecture)
+    ]
+    for done, (source, architecture, found) in enumerate(_measured(tasks, jobs), start=1):
         for name, figures in found.items():
             threads = source.threads.get(name, source.threads_of_others)
             kernels.setdefault(name, KernelFigures(source.file, threads)).on[architecture] = figures
-        progress(done, total)
+        progress(done, len(tasks))
     return Report(nvrtc.release(), tuple(architectures), kernels)
 
 
-def _measured(
-    sources: Sequence[Source], architectures: Sequence[str], jobs: int
-) -> Iterator[tuple[Source, str, dict[str, Figures]]]:
-    tasks = [(source, architecture) for source in sources for architecture in architectures]
+def _measured(tasks: Sequence[tuple[Source, str]], jobs: int) -> Iterator[tuple[Source, str, dict[str, Figures]]]:
     if jobs == 1:
         yield from ((*task, measure(*task)) for task in tasks)
         return

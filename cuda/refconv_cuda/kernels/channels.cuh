@@ -2,13 +2,11 @@
 #pragma once
 
 #include "precision.cuh"
+#include "vector.cuh"
 
 template <typename Real, int kVector>
 struct alignas(kVector * sizeof(typename Precision<Real>::Sum)) Channels {
     using P = Precision<Real>;
-    struct alignas(kVector * sizeof(Real)) Stored {
-        Real of[kVector];
-    };
 
     typename P::Sum of[kVector];
 
@@ -19,20 +17,26 @@ struct alignas(kVector * sizeof(typename Precision<Real>::Sum)) Channels {
         return result;
     }
 
-    // The address must be a multiple of what is read or written.
+    // The address must be a multiple of what is read or written, or of 16 bytes.
     __device__ static Channels load(const Real* from) {
-        Stored stored = *reinterpret_cast<const Stored*>(from);
+        Real stored[kVector];
+        load_vector(from, stored);
         Channels result;
 #pragma unroll
-        for (int v = 0; v < kVector; ++v) result.of[v] = P::load(stored.of[v]);
+        for (int v = 0; v < kVector; ++v) result.of[v] = P::load(stored[v]);
         return result;
     }
 
     __device__ void store(Real* to) const {
-        Stored stored;
+        Real stored[kVector];
 #pragma unroll
-        for (int v = 0; v < kVector; ++v) stored.of[v] = P::store(of[v]);
-        *reinterpret_cast<Stored*>(to) = stored;
+        for (int v = 0; v < kVector; ++v) stored[v] = P::store(of[v]);
+        store_vector(stored, to);
+    }
+
+    __device__ void add_multiple(typename P::Sum factor, const Channels& b) {
+#pragma unroll
+        for (int v = 0; v < kVector; ++v) of[v] += factor * b.of[v];
     }
 
     __device__ void add_product(const Channels& a, const Channels& b) {

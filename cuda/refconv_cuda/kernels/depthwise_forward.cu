@@ -12,7 +12,7 @@
 // of a warp's 32 lanes at one pixel. Each tap costs a lane a 16-byte load and about ten instructions: nine taps are 36 cycles of
 // L1 and 25 of the schedulers.
 template <typename Real, int kVector>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     depthwise_forward(const Real* __restrict__ x, const Real* __restrict__ w, Real* __restrict__ y, Problem p,
                       int across) {
     using V = Channels<Real, kVector>;

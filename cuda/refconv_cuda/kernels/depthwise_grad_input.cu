@@ -19,7 +19,7 @@ __device__ inline int first_tap(int offset, int size, int stride, int dilation) 
 // Napkin, 3x3 at stride 2 in float: an element of dX and its quarter of G are 5 bytes, or 135 cycles for the 512 of a
 // warp. They have 9/4 taps on average, each of about 50 instructions for four pixels, with the search for the first about 250: 60 cycles.
 template <typename Real, int kVector>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     depthwise_grad_input(const Real* __restrict__ gy, const Real* __restrict__ w, Real* __restrict__ gx, Problem p,
                          int across, int period_height, int period_width) {
     using V = Channels<Real, kVector>;
@@ -48,6 +48,7 @@ __global__ void __launch_bounds__(kThreads)
         for (long long n = first_n; n < p.kernel_width; n += period_width) {
             int column = (right - static_cast<int>(n) * p.dilation_width) / p.stride_width;
             const Real* of_w = w + (m * p.kernel_width + n) * p.c_out + channel;
+#pragma unroll 1
             for (int e = 0; e < multiplier; ++e) {
                 V weight = V::load(of_w + e);
 #pragma unroll

@@ -14,7 +14,7 @@
 // Nine taps of eight lanes are 2.25 warps, each with two loads of 16 bytes and about 12 instructions: 7 cycles of the
 // schedulers, at most 18 of L1.
 template <typename Real, int kVector>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     depthwise_grad_weight(const Real* __restrict__ gy, const Real* __restrict__ x,
                           typename Precision<Real>::Sum* __restrict__ partial, Problem p, long long rows_each) {
     using V = Channels<Real, kVector>;
@@ -45,6 +45,7 @@ __global__ void __launch_bounds__(kThreads)
             int v = first_column * p.stride_width - before;
             const Real* of_x = x + ((image * p.height + u) * p.width + v) * p.c_in + channel / multiplier;
             const Real* of_gy = gy + (row * p.out_width + first_column) * p.c_out + channel;
+#pragma unroll 4
             for (int k = first_column; k < end_column; ++k) {
                 sum.add_product(V::load(of_x), V::load(of_gy));
                 of_x += static_cast<long long>(p.stride_width) * p.c_in;

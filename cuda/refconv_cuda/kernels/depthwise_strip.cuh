@@ -28,7 +28,7 @@
 constexpr int kStripVector = 4;
 // How many rows of results a thread has, and how many blocks its registers should leave room for.
 __host__ __device__ constexpr int strip_rows(int kernel) { return kernel > 3 ? 4 : 2; }
-__host__ __device__ constexpr int strip_blocks(int kernel) { return kernel > 3 ? 2 : 4; }
+__host__ __device__ constexpr int strip_blocks(int kernel) { return kernel > 3 ? 2 : 3; }
 
 // S and D: their sizes, and how far the first window begins before S.
 struct Correlation {

@@ -20,12 +20,13 @@ __device__ inline void clear(Real (&values)[kEach]) {
     for (int i = 0; i < kEach; ++i) values[i] = Precision<Real>::store(0);
 }
 
-// Terms one after another, tap by tap, with `channels` terms each.
-struct TermWalk {
-    int channels;
+// Terms one after another, tap by tap, with `channels` terms each. Count: int, or const int& for one in shared memory.
+template <typename Count>
+struct TermWalkOf {
+    Count channels;
     int m = 0, n = 0, channel = 0;
 
-    __device__ explicit TermWalk(int channels) : channels(channels) {}
+    __device__ explicit TermWalkOf(Count channels) : channels(channels) {}
     // So many terms further; whether that led to another tap. It does once in `channels` terms; all other steps are
     // one addition.
     __device__ bool move(int terms, int tap_columns) {
@@ -41,10 +42,11 @@ struct TermWalk {
         return true;
     }
 };
+using TermWalk = TermWalkOf<int>;
 
 // Neighbours of a line of an operand that begins at an offset, or zeros where that is negative.
-template <typename Real, int kEach>
-__device__ inline void read_line(const Real* operand, long long offset, int channel, Real (&values)[kEach]) {
+template <typename Real, typename Values>
+__device__ inline void read_line(const Real* operand, long long offset, int channel, Values& values) {
     if (offset < 0) {
         clear(values);
     } else {
@@ -98,18 +100,18 @@ struct alignas(16) LinePair {
     long long a, b;
 };
 
-// The same for a line of A and one of B, which the same taps lead along. One walk leads along both, and `lines` lies in
-// shared memory: that saves the registers that would otherwise be spilled.
+// The same for a line of A and one of B, which the same taps lead along. One walk leads along both; `lines`, and
+// what the references refer to, lie in shared memory: that saves the registers that would otherwise be spilled.
 template <typename Real, int kEach, int kVector, typename SourceA, typename SourceB>
 struct PairAlongTerms {
     const Real *operand_a, *operand_b;
     SourceA a;
     SourceB b;
-    TermWalk walk;
+    TermWalkOf<const int&> walk;
     LinePair& lines;
 
     __device__ PairAlongTerms(const Real* operand_a, const SourceA& a, const Real* operand_b, const SourceB& b,
-                              int channels, int first, LinePair& lines)
+                              const int& channels, int first, LinePair& lines)
         : operand_a(operand_a), operand_b(operand_b), a(a), b(b), walk(channels), lines(lines) {
         lines = {a.at(0, 0), b.at(0, 0)};
         move(first);
@@ -156,8 +158,8 @@ struct MatrixRows {
           rows_left(kVector == kEach && columns_left <= 0 ? 0 : rows_left),
           columns_left(columns_left) {}
 
-    template <int kStep>
-    __device__ void fetch(Real (&values)[kEach]) {
+    template <int kStep, typename Values>
+    __device__ void fetch(Values& values) {
         if (kVector == kEach) {
             if (rows_left > 0) {
                 load_vector(row, values);
@@ -213,8 +215,8 @@ struct PixelsOfTaps {
         row = tap_row(p, tap, group);
     }
 
-    template <int kStep>
-    __device__ void fetch(Real (&values)[kEach]) {
+    template <int kStep, typename Values>
+    __device__ void fetch(Values& values) {
         if (kVector == kEach) {
             long long element = pixels_left > 0 ? at(row) : -1;
             if (element >= 0) {
@@ -263,8 +265,8 @@ struct Stagers {
     __device__ explicit Stagers(const Make& make, int f = 0) : stager(make(f)), others(make, f + 1) {}
 
     // The next slice's share: values of all fetches.
-    template <int kStep, typename Real, int kEach>
-    __device__ void fetch(Real (*values)[kEach]) {
+    template <int kStep, typename Values>
+    __device__ void fetch(Values* values) {
         stager.template fetch<kStep>(values[0]);
         others.template fetch<kStep>(values + 1);
     }
@@ -274,6 +276,6 @@ template <typename Stager>
 struct Stagers<Stager, 0> {
     template <typename Make>
     __device__ explicit Stagers(const Make&, int) {}
-    template <int kStep, typename Real, int kEach>
-    __device__ void fetch(Real (*)[kEach]) {}
+    template <int kStep, typename Values>
+    __device__ void fetch(Values*) {}
 };

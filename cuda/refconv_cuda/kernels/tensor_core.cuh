@@ -22,28 +22,28 @@
 #include "lines.cuh"
 #include "warp_tile.cuh"
 
-// What is multiplied. Stored: in memory. Multiplied: what wmma calls it. kDepth: terms of one wmma.
+// What is multiplied. Stored: in memory. Multiplied: what wmma calls it. kDepth: terms of one wmma. round: what is
+// fetched becomes what will be multiplied.
 template <typename Number>
 struct TensorOperand;
 
-template <>
-struct TensorOperand<__half> {
-    using Stored = __half;
-    using Multiplied = __half;
+template <typename Number>
+struct AsItIs {
+    using Stored = Number;
+    using Multiplied = Number;
     static constexpr int kDepth = 16;
-    __device__ static __half multiplied(__half value) { return value; }
+    template <int kCount>
+    __device__ static void round(Packed<Stored, kCount>&) {}
 };
+
+template <>
+struct TensorOperand<__half> : AsItIs<__half> {};
 
 struct Tf32;  // stored as float, multiplied with 11 of its 24 bits
 
 #if __CUDA_ARCH__ >= 800
 template <>
-struct TensorOperand<__nv_bfloat16> {
-    using Stored = __nv_bfloat16;
-    using Multiplied = __nv_bfloat16;
-    static constexpr int kDepth = 16;
-    __device__ static __nv_bfloat16 multiplied(__nv_bfloat16 value) { return value; }
-};
+struct TensorOperand<__nv_bfloat16> : AsItIs<__nv_bfloat16> {};
 
 template <>
 struct TensorOperand<Tf32> {
@@ -51,7 +51,13 @@ struct TensorOperand<Tf32> {
     using Multiplied = nvcuda::wmma::precision::tf32;
     static constexpr int kDepth = 8;
     // To nearest. A tensor core itself would cut the bits off, and be wrong by twice as much.
-    __device__ static float multiplied(float value) { return nvcuda::wmma::__float_to_tf32(value); }
+    template <int kCount>
+    __device__ static void round(Packed<float, kCount>& values) {
+#pragma unroll
+        for (int i = 0; i < kCount; ++i) {
+            values.words[i] = __float_as_uint(nvcuda::wmma::__float_to_tf32(__uint_as_float(values.words[i])));
+        }
+    }
 };
 #endif
 
@@ -70,7 +76,8 @@ struct TensorTile {
     using Stored = typename Operand::Stored;
     static constexpr int kM = kM_, kN = kN_, kK = kK_, kDepth = Operand::kDepth;
     static constexpr int kEach = 16 / static_cast<int>(sizeof(Stored));  // neighbours that a thread moves together
-    static constexpr int kSide = 16;                                     // of a fragment of C
+    using Values = Packed<Stored, kEach>;
+    static constexpr int kSide = 16;  // of a fragment of C
     static constexpr int kFragmentsM = kWarpM / kSide, kFragmentsN = kWarpN / kSide;
     static constexpr int kWarpsN = kN / kWarpN, kWarps = kM / kWarpM * kWarpsN, kThreads = 32 * kWarps;
     static constexpr int kBlocks = 384 / kThreads;  // on a multiprocessor of 65,536 registers: 168 a thread, or 256
@@ -80,6 +87,7 @@ struct TensorTile {
     static_assert(kFetchesA * kEach * kThreads == kM * kK && kFetchesB * kEach * kThreads == kN * kK,
                   "threads must share out each slice");
     static_assert(kThreads % (kK / kEach) == 0, "a thread must fetch the same terms each time");
+    static constexpr int kApart = kThreads * kEach / kK;  // the lines of a thread's fetches along the terms
 
     // A slice of A (lines: rows) or of B (lines: columns), as its neighbours lie.
     template <bool kAlong, int kLines>
@@ -119,7 +127,7 @@ struct TensorTile {
     // Adds `slices` slices, which fetch(values_a, values_b) fetches one after another.
     template <bool kAlongA, bool kAlongB, typename Fetch>
     __device__ void multiply(const Fetch& fetch, int slices, Shared<kAlongA, kAlongB>& shared) {
-        Stored values_a[kFetchesA][kEach], values_b[kFetchesB][kEach];
+        Values values_a[kFetchesA], values_b[kFetchesB];
         if (slices > 0) {
             fetch(values_a, values_b);
             store<kAlongA, kM>(values_a, shared.a[0]);
@@ -180,14 +188,12 @@ private:
 
     // Rounded, where the format rounds, once for all warps that will read it.
     template <bool kAlong, int kLines, int kFetches>
-    __device__ static void store(const Stored (&values)[kFetches][kEach], Slice<kAlong, kLines>& slice) {
+    __device__ static void store(Values (&values)[kFetches], Slice<kAlong, kLines>& slice) {
 #pragma unroll
         for (int f = 0; f < kFetches; ++f) {
             Place to = place<kAlong, kLines>(f);
-            Stored multiplied[kEach];
-#pragma unroll
-            for (int i = 0; i < kEach; ++i) multiplied[i] = Operand::multiplied(values[f][i]);
-            store_vector(multiplied, kAlong ? &slice.at[to.line][to.term] : &slice.at[to.term][to.line]);
+            Operand::round(values[f]);
+            store_vector(values[f], kAlong ? &slice.at[to.line][to.term] : &slice.at[to.term][to.line]);
         }
     }
 

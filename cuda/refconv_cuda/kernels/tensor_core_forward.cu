@@ -17,10 +17,10 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
                         typename TensorOperand<Number>::Stored* __restrict__ y, Problem p) {
     using T = TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>;
     using Stored = typename T::Stored;
-    using Lines = PixelLines<Stored, T::kFetchesA>;
     __shared__ typename T::template Shared<true, false> shared;
     __shared__ WarpTask task;
     __shared__ Taps taps;
+    __shared__ PixelBase bases[kM];
     if (threadIdx.x == 0) {
         task = warp_task(tiles_over(p.output_pixels(), kM), p.c_out_per_group(), kN, 1, p.groups);
         taps = {taps_reading(p.kernel_height, p.dilation_height, p.pad_top),
@@ -29,27 +29,29 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
     __syncthreads();
 
     int channels = p.c_in_per_group(), terms = p.taps() * channels;
-    Lines lines(p.height, p.width, p.c_in, taps);
-#pragma unroll
-    for (int f = 0; f < T::kFetchesA; ++f) {
-        long long row = task.tile_row * kM + T::template place<true, kM>(f).line;
+    for (int line = threadIdx.x; line < kM; line += T::kThreads) {
+        long long row = task.tile_row * kM + line;
         bool exists = row < p.output_pixels();
         Pixel output = pixel_of(exists ? row : 0, p.out_height, p.out_width);
         long long image = image_offset(output.image, p.height, p.width, p.c_in) + task.group * channels;
-        lines.image[f] = exists ? x + image : nullptr;
-        lines.row[f] = output.row * p.stride_height;
-        lines.column[f] = output.column * p.stride_width;
+        bases[line] = {exists ? image : -1, output.row * p.stride_height, output.column * p.stride_width};
     }
-    LinesAlongTerms<Stored, T::kEach, kVector, Lines> a(lines, channels, T::template place<true, kM>(0).term);
+    __syncthreads();
+
+    using Lines = PixelLines<Stored, T::kFetchesA, T::kApart>;
     using B = MatrixRows<Stored, T::kEach, kVector>;
+    auto mine = T::template place<true, kM>(0);
+    LinesAlongTerms<T::kEach, kVector, Lines> a({x, &bases[mine.line], p.height, p.width, p.c_in, taps}, channels,
+                                                mine.term);
     Stagers<B, T::kFetchesB> b([&](int f) {
         auto at = T::template place<false, kN>(f);
         int column = task.tile_column * kN + at.line;
         const Stored* first = w + static_cast<long long>(at.term) * p.c_out + task.group * task.columns + column;
-        return B{first, p.c_out, terms - at.term, task.columns - column};
+        return B(first, p.c_out, terms - at.term, task.columns - column);
     });
-    auto fetch = [&](Stored (&values_a)[T::kFetchesA][T::kEach], Stored (&values_b)[T::kFetchesB][T::kEach]) {
-        a.template fetch<kK>([&](int l) -> Stored(&)[T::kEach] { return values_a[l]; });
+    using Values = typename T::Values;
+    auto fetch = [&](Values* values_a, Values* values_b) {
+        a.template fetch<kK>([&](int l) -> Values& { return values_a[l]; });
         b.template fetch<kK>(values_b);
     };
     T tile;

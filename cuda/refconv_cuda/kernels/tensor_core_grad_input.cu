@@ -19,11 +19,11 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
                            typename TensorOperand<Number>::Stored* __restrict__ gx, Problem p) {
     using T = TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>;
     using Stored = typename T::Stored;
-    using LinesA = PixelLines<Stored, T::kFetchesA>;
-    using LinesB = WeightLines<Stored, T::kFetchesB>;
     __shared__ typename T::template Shared<true, true> shared;
     __shared__ WarpTask task;
     __shared__ PixelClass class_;
+    __shared__ PixelBase bases_a[kM];
+    __shared__ long long bases_b[kN];
     if (threadIdx.x == 0) {
         PixelClasses classes(p);
         long long most_rows = static_cast<long long>(p.batch) * classes.height(0) * classes.width(0);
@@ -34,30 +34,28 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
     if (task.tile_row * kM >= class_.pixels(p)) return;
 
     int channels = p.c_out_per_group();
-    LinesA lines_a(p.out_height, p.out_width, p.c_out, class_.taps);
-#pragma unroll
-    for (int f = 0; f < T::kFetchesA; ++f) {
-        long long row = task.tile_row * kM + T::template place<true, kM>(f).line;
+    for (int line = threadIdx.x; line < kM; line += T::kThreads) {
+        long long row = task.tile_row * kM + line;
         bool exists = row < class_.pixels(p);
         Pixel pixel = pixel_of(exists ? row : 0, class_.height, class_.width);
         long long image = image_offset(pixel.image, p.out_height, p.out_width, p.c_out) + task.group * channels;
-        lines_a.image[f] = exists ? gy + image : nullptr;
-        lines_a.row[f] = pixel.row;
-        lines_a.column[f] = pixel.column;
+        bases_a[line] = {exists ? image : -1, pixel.row, pixel.column};
     }
-    LinesB lines_b(p.kernel_width, task.columns, p.c_out, class_.taps);
-#pragma unroll
-    for (int f = 0; f < T::kFetchesB; ++f) {
-        int column = task.tile_column * kN + T::template place<true, kN>(f).line;
-        long long line = static_cast<long long>(column) * p.c_out + task.group * channels;
-        lines_b.weights[f] = column < task.columns ? w + line : nullptr;
+    for (int line = threadIdx.x; line < kN; line += T::kThreads) {
+        int column = task.tile_column * kN + line;
+        bases_b[line] = column < task.columns ? static_cast<long long>(column) * p.c_out + task.group * channels : -1;
     }
-    LinesAlongTerms<Stored, T::kEach, kVector, BothLines<LinesA, LinesB>> both({lines_a, lines_b}, channels,
-                                                                              T::template place<true, kM>(0).term);
-    auto fetch = [&](Stored (&values_a)[T::kFetchesA][T::kEach], Stored (&values_b)[T::kFetchesB][T::kEach]) {
-        both.template fetch<kK>([&](int l) -> Stored(&)[T::kEach] {
-            return l < T::kFetchesA ? values_a[l] : values_b[l - T::kFetchesA];
-        });
+    __syncthreads();
+
+    using LinesA = PixelLines<Stored, T::kFetchesA, T::kApart>;
+    using LinesB = WeightLines<Stored, T::kFetchesB, T::kApart>;
+    auto mine = T::template place<true, kM>(0);
+    LinesA lines_a = {gy, &bases_a[mine.line], p.out_height, p.out_width, p.c_out, class_.taps};
+    LinesB lines_b = {w, &bases_b[mine.line], task.columns, p.kernel_width, p.c_out, class_.taps};
+    LinesAlongTerms<T::kEach, kVector, BothLines<LinesA, LinesB>> both({lines_a, lines_b}, channels, mine.term);
+    using Values = typename T::Values;
+    auto fetch = [&](Values* values_a, Values* values_b) {
+        both.template fetch<kK>([&](int l) -> Values& { return l < T::kFetchesA ? values_a[l] : values_b[l - T::kFetchesA]; });
     };
     T tile;
     int slices = slices_of(static_cast<long long>(class_.taps.count()) * channels, kK);

@@ -23,9 +23,12 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
     using B = MatrixRows<Stored, T::kEach, kVector>;
     __shared__ typename T::template Shared<false, false> shared;
     __shared__ WarpTask task;
+    __shared__ Pixel step;
+    __shared__ TapRow tap_rows[T::kFetchesA][T::kThreads];  // of each stager of A
     if (threadIdx.x == 0) {
         int rows = p.taps() * p.c_in_per_group();
         task = warp_task(tiles_over(rows, kM), p.c_out_per_group(), kN, 1, p.groups);
+        step = pixel_of(kK, p.out_height, p.out_width);
     }
     __syncthreads();
 
@@ -34,16 +37,17 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
     Stagers<A, T::kFetchesA> a([&](int f) {
         auto at = T::template place<false, kM>(f);
         int row = static_cast<int>(task.tile_row) * kM + at.line;
-        const Stored* x_group = x + task.group * p.c_in_per_group();
-        return A(p, x_group, row, first_pixel + at.term, pixels - at.term, kK);
+        TapRow& mine = tap_rows[f][threadIdx.x];
+        return A(p, x, mine, task.group, row, first_pixel + at.term, pixels - at.term, step);
     });
     Stagers<B, T::kFetchesB> b([&](int f) {
         auto at = T::template place<false, kN>(f);
         int column = task.tile_column * kN + at.line;
         const Stored* first = gy + (first_pixel + at.term) * p.c_out + task.group * task.columns + column;
-        return B{first, p.c_out, pixels - at.term, task.columns - column};
+        return B(first, p.c_out, pixels - at.term, task.columns - column);
     });
-    auto fetch = [&](Stored (&values_a)[T::kFetchesA][T::kEach], Stored (&values_b)[T::kFetchesB][T::kEach]) {
+    using Values = typename T::Values;
+    auto fetch = [&](Values* values_a, Values* values_b) {
         a.template fetch<kK>(values_a);
         b.template fetch<kK>(values_b);
     };

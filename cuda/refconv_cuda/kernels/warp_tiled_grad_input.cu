@@ -23,6 +23,7 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
 
     __shared__ WarpTask task;
     __shared__ PixelClass class_;
+    __shared__ int channels;
     __shared__ PixelBase pixels[T::kThreads];  // each thread's own: it needs them only at the next tap
     __shared__ long long weights[T::kThreads];
     __shared__ LinePair lines[T::kThreads];
@@ -31,13 +32,13 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
         long long most_rows = static_cast<long long>(p.batch) * classes.height(0) * classes.width(0);
         task = warp_task(tiles_over(most_rows, kM), p.c_in_per_group(), kN, classes.count(), p.groups);
         class_ = classes.at(task.class_);
+        channels = p.c_out_per_group();
     }
     __syncthreads();
     if (task.tile_row * kM >= class_.pixels(p)) return;
 
     static_assert(kM == kN && T::kFetchesA == 1, "a thread fetches the same terms of A and of B");
     auto at = T::template place<true, kM>(0);
-    int channels = p.c_out_per_group();
     long long row = task.tile_row * kM + at.line;
     bool exists = row < class_.pixels(p);
     Pixel pixel = pixel_of(exists ? row : 0, class_.height, class_.width);

@@ -12,7 +12,7 @@ import numpy as np
 from refconv.formats import format_of
 from refconv.problem import OPERATORS, Operator, Problem
 from refconv_cuda import geometry
-from refconv_cuda.device import Array, Device
+from refconv_cuda.device import Array, Device, DeviceMissing
 from refconv_cuda.launchers.gathered import Product, takes_vectors
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import OnDevice, sum_of_splits
@@ -108,6 +108,17 @@ class TensorCore(OnDevice):
         """The first architecture that computes in the format of that name, as 80 for sm_80."""
         return NUMBERS[name].least
 
+    def unavailable(self, name: str) -> str | None:
+        """As for any launcher; and on a GPU the headers of wmma must be there."""
+        reason = super().unavailable(name)
+        if reason is not None or self.device.architecture is None:
+            return reason
+        try:
+            self.device.kernel(*self._kernel("forward", name, 1, NUMBERS[name].tiles["small"]))
+        except DeviceMissing as missing:
+            return str(missing)
+        return None
+
     def instances(self) -> Iterable[Instance]:
         """Each operator with both tiles, the smaller one also in single elements, and the sum over splits."""
         for dtype, number in NUMBERS.items():
@@ -174,7 +185,9 @@ class TensorCore(OnDevice):
         vector, tile = self._choose("grad_weight", problem, dtype, (g_, x_))
         splits, terms_each = self._split("grad_weight", problem, tile)
         partial = self.device.empty((splits, *problem.w_shape), "float32")
-        self._product("grad_weight", problem, dtype, vector, tile, splits, g_, x_, partial, np.int64(terms_each))
+        self._product(
+            "grad_weight", problem, dtype, vector, tile, splits, g_, x_, partial, more=(np.int64(terms_each),)
+        )
         return self._result(self._sum_of_splits(partial, g_.dtype), gy)
 
     def _multiply(self, operator: Operator, problem: Problem, arrays: tuple[Array, Array, Array]) -> None:
@@ -215,16 +228,13 @@ class TensorCore(OnDevice):
         vector: int,
         tile: TensorTile,
         splits: int,
-        first: Array,
-        second: Array,
-        result: Array,
-        *more: object,
+        *arrays: Array,
+        more: tuple[object, ...] = (),
     ) -> None:
         """One kernel: a block for each tile, part and split."""
         blocks = Product.of(operator, problem).grid(problem, tile.m, tile.n, splits)
         file, name = self._kernel(operator, dtype, vector, tile)
-        arguments = (first, second, result, geometry.struct(problem), *more)
-        self._launch(file, name, blocks, tile.threads, problem, *arguments)
+        self._launch(file, name, blocks, tile.threads, problem, *arrays, geometry.struct(problem), *more)
 
     def _kernel(self, operator: Operator, dtype: str, vector: int, tile: TensorTile) -> tuple[str, str]:
         """File and name of an instance."""

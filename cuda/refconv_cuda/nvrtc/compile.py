@@ -57,11 +57,11 @@ class Compiled:
 
 
 def compile_ours(file: str, architecture: str) -> Compiled:
-    """``kernels/<file>`` in all its instances, with the code and the options that CuPy is called with.
+    """``kernels/<file>`` in the instances that the architecture has, with the code and options that CuPy is given.
 
     Raises `NvrtcMissing`, and `CompileError` for a warning, too.
     """
-    asked = [instance.name for instance in instances.of_file(file)]
+    asked = [instance.name for instance in instances.of_file(file, capability(architecture))]
     arguments = gpu.raw_module_arguments(file, "")
     # CuPy adds the headers of CUDA itself.
     options = (*arguments["options"], *(f"-I{directory}" for directory in library.headers()))

@@ -47,10 +47,17 @@ def bench(request: Request) -> int:
     measured; 130: interrupted, with what was measured so far kept.
     """
     try:
-        run, path, earlier = _prepared(request)
+        return _bench(request)
     except CannotRun as reason:
         _tell(f"refconv bench: {reason}")
         return 2
+    except KeyboardInterrupt:  # before there was anything to keep, or after it was kept
+        _tell("refconv bench: interrupted")
+        return INTERRUPTED
+
+
+def _bench(request: Request) -> int:
+    run, path, earlier = _prepared(request)
     for sentence in run.plan.left_out:
         _tell(f"left out: {sentence}")
     stored, interrupted = _measured(run)
@@ -65,8 +72,15 @@ def bench(request: Request) -> int:
         else:
             _tell(f"{len(run.measured)} of {len(run.cases)} cases, in {path}")
     if run.measured:
-        table.printed(run.measured, earlier)
-        sys.stdout.flush()
+        try:
+            table.printed(run.measured, earlier)
+            sys.stdout.flush()
+        except OSError as error:
+            # Nobody reads on (head, less), or the disk is full. Python must not try again when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if not isinstance(error, BrokenPipeError):
+                _tell(f"refconv bench: cannot write the table: {error.strerror}")
+                status = 2
     if interrupted:
         _tell("refconv bench: interrupted")
         return INTERRUPTED

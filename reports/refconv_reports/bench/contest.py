@@ -9,6 +9,7 @@ from refconv import certificate
 from refconv.certificate import OPERANDS, Expected, Pair
 from refconv.explain.shapes import NAMES
 from refconv.formats import format_of
+from refconv.implementation import ImplementationError
 from refconv_reports.bench import buffers, traffic
 from refconv_reports.bench.choose import Case
 from refconv_reports.bench.contestants import Contestant, Field
@@ -54,15 +55,16 @@ class Contest:
         """Raises `WrongResult`, `Refused`, `timing.Unsynchronised`, or what the implementation raises."""
         contestant = self.field[case.spec]
         problem, operator = case.layer.problem, case.operator
-        reason = contestant.unsupported(problem)
-        if reason is not None:
-            raise Refused(f"{case.name}: {reason}")
+        if (why_not := contestant.unsupported(problem)) is not None:
+            raise Refused(f"{case.name}: {why_not}")
         cell = self._cell_of(case)
         try:
             with contestant.precisely(case.dtype) as settings:
                 inexact = self._certify(case, contestant, cell)
                 rotated = buffers.rotation(contestant.home, operator, problem, case.dtype)
                 timing = contestant.home.time(lambda i: contestant.call(operator, *rotated[i], problem), self.seconds)
+        except ImplementationError as reason:  # the device lacks the format, say
+            raise Refused(str(reason)) from reason
         except Exception as error:
             if _out_of_memory(error):
                 raise Refused(f"{case.name} needs more memory than there is") from error

@@ -12,7 +12,8 @@ from refconv_reports.bench.run import RUN
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    """Adds ``machine_info["refconv"]``, and takes the host's name out, which is nobody's business."""
-    machine_info.pop("node", None)
+    """Adds ``machine_info["refconv"]``, and takes out the names of the host and its kernel: nobody's business."""
+    for name in ("node", "release"):
+        machine_info.pop(name, None)
     run = config.stash.get(RUN, None)
     machine_info["refconv"] = machine.described(run.device if run is not None else "cpu")

@@ -17,7 +17,7 @@ from refconv_reports.bench.contestants import DeviceName, Field
 
 @dataclass
 class Run:
-    """What `test_layers` measures. seconds: that all may take; None: as long as it takes.
+    """What `test_layers` measures. seconds: that all may take since ``started`` (`time.monotonic`); None: any time.
 
     measured, refused, failed grow as the run goes; on_case is told of each case before it begins.
     """
@@ -25,6 +25,7 @@ class Run:
     plan: Plan
     contest: Contest
     seconds: float | None = None
+    started: float = field(default_factory=time.monotonic)
     on_case: Callable[[Case], None] = lambda case: None
     measured: list[Measured] = field(default_factory=list)
     refused: list[tuple[Case, str]] = field(default_factory=list)
@@ -32,8 +33,10 @@ class Run:
     too_late: int = 0
 
     def __post_init__(self) -> None:
-        self._started = time.monotonic()
-        self.cases = {case.id: case for case in self.plan.cases}
+        self.cases: dict[str, Case] = {}
+        for case in self.plan.cases:  # two files may call theirs by the same name
+            again = sum(other.id == case.id for other in self.cases.values())
+            self.cases[f"{case.id}-{again + 1}" if again else case.id] = case
 
     @property
     def device(self) -> DeviceName:
@@ -43,7 +46,7 @@ class Run:
     def measure(self, id: str) -> Measured:
         """Measures a case. Raises `Refused` where it cannot be, and whatever else is wrong with it."""
         case = self.cases[id]
-        if self.seconds is not None and time.monotonic() - self._started > self.seconds:
+        if self.seconds is not None and time.monotonic() - self.started > self.seconds:
             self.too_late += 1
             raise Refused(f"the {self.seconds:g} s are over")
         self.on_case(case)
@@ -73,9 +76,10 @@ def of(config: Any) -> Run:
 
 def prepared(wanted: Wanted, device: DeviceName, *, seconds: float | None = None) -> Run:
     """A run of what is wanted. Raises as `choose.plan` does."""
+    started = time.monotonic()  # importing a framework takes its time
     runners = Field(device)
     chosen = plan(wanted, runners)
-    return Run(chosen, Contest(runners, machine.gpu_peaks() if device == "gpu" else None), seconds)
+    return Run(chosen, Contest(runners, machine.gpu_peaks() if device == "gpu" else None), seconds, started)
 
 
 def found_device(name: str) -> DeviceName:

@@ -20,7 +20,7 @@ Earlier = Mapping[tuple[str, ...], float] | None
 
 def printed(measured: Sequence[Measured], earlier: Earlier = None) -> None:
     """Prints the table, by rich if it is there, and below it the geometric means of the ratios to the peer."""
-    header, rows = cells(measured, earlier)
+    header, rows = _told(*cells(measured, earlier))
     try:
         _by_rich(header, rows, [one.case.role for one in measured])
     except ImportError:
@@ -65,6 +65,12 @@ def means(measured: Sequence[Measured]) -> list[str]:
     ]
 
 
+def _told(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Without the columns in which nothing is."""
+    kept = [place for place, name in enumerate(header) if name in WORDS or any(row[place] for row in rows)]
+    return [header[place] for place in kept], [[row[place] for place in kept] for row in rows]
+
+
 def _by_rich(header: list[str], rows: list[list[str]], roles: list[str]) -> None:
     from rich import box
     from rich.console import Console
@@ -77,7 +83,10 @@ def _by_rich(header: list[str], rows: list[list[str]], roles: list[str]) -> None
     for row, role in zip(rows, roles, strict=True):
         table.add_row(*(Text(word, style=STYLES[role] if place == 3 else "") for place, word in enumerate(row)))
     console = Console(highlight=False)
-    (console if console.is_terminal else Console(highlight=False, width=WIDE)).print(table)
+    console = console if console.is_terminal else Console(highlight=False, width=WIDE)
+    with console.capture() as drawn:
+        console.print(table)
+    sys.stdout.write(drawn.get())
 
 
 def _plainly(header: list[str], rows: list[list[str]]) -> None:
