@@ -162,7 +162,7 @@ def test_the_simulator_by_hand(tmp_path):
         for checked, rate in ((False, 900.0), (True, 60.0))
     ]
     page = report.page(read(tmp_path, results.file(results.CPU, found)))
-    assert table(page, "Small problems a second")[1] == ["direct", "900", "60.0", "15.0"]
+    assert table(page, "Problems a second on the simulator")[1] == ["direct", "900", "60.0", "15.0"]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,6 @@ ROOM = 1.6  # on both sides of a logarithmic axis; its square is above 5 / 2, so
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "refconv",
-    "svg.id": None,
     "font.family": "DejaVu Sans",  # comes with matplotlib; it is wide, so what fits with it fits with any other
     "font.size": SIZE,
     "text.color": COLOURS["ink"],
