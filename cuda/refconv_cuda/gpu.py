@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refconv_cuda import cuda_headers
-from refconv_cuda.device import KERNELS, Array, DeviceMissing, Kernel
+from refconv_cuda.device import KERNELS, VECTOR_BYTES, Array, DeviceMissing, Kernel, address
 from refconv_cuda.simulator import schedule
 
 BFLOAT16_SINCE = 14
@@ -48,7 +48,9 @@ class Gpu:
         return isinstance(array, self._cupy.ndarray)
 
     def to_device(self, array: Array) -> Array:
-        return self._cupy.ascontiguousarray(self._cupy.asarray(array))
+        there = self._cupy.ascontiguousarray(self._cupy.asarray(array))
+        # A view may begin anywhere, and a copy begins where memory was allocated.
+        return there if address(there) % VECTOR_BYTES == 0 else there.copy()
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         array = self._cupy.empty(shape, dtype)

@@ -92,6 +92,16 @@ def on_gpu(monkeypatch):
     return gpu.Gpu()
 
 
+def test_a_view_that_begins_between_two_vectors_is_copied(on_gpu):
+    whole = np.arange(64, dtype=np.float32).view(CupyArray)
+    first = -device.address(whole) % device.VECTOR_BYTES // whole.itemsize
+    for start in range(first, first + 9):
+        there = on_gpu.to_device(whole[start:])
+        assert device.address(there) % device.VECTOR_BYTES == 0
+        assert np.array_equal(there, whole[start:])
+        assert np.shares_memory(there, whole) == ((start - first) % 4 == 0)
+
+
 OLD_DRIVER = CudaError(35, "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version")
 NO_DEVICE = CudaError(100, "cudaErrorNoDevice: no CUDA-capable device is detected")
 NO_NVRTC = RuntimeError('Failure finding "libnvrtc.so.12"\nmore')

@@ -31,7 +31,7 @@ class Auto(OnDevice):
     ) -> None:
         super().__init__(device_)
         self.name = name
-        self.dtypes = tuple(form for form in FLOATS if any(form in one.dtypes for one in among))
+        self.dtypes = tuple(dict.fromkeys(name for one in among for name in one.dtypes))
         self._format: str | None = None  # None: what the operands are stored in, so float32 is never taken for tf32
         self._among = {implementation.name: implementation for implementation in among}
         self._using = dict(using or {})
@@ -57,8 +57,12 @@ class Auto(OnDevice):
 
     @property
     def variants(self) -> dict[str, OnDevice]:
-        """All that it chooses from, by name."""
-        return {name: self._here(implementation) for name, implementation in self._among.items()}
+        """All that it chooses from, by name: in a format, those that take it."""
+        return {
+            name: self._here(implementation)
+            for name, implementation in self._among.items()
+            if self._format is None or self._format in implementation.dtypes
+        }
 
     def candidates(self, operator: Operator, problem: Problem, dtype: str) -> list[choose.Candidate]:
         """What it chooses from, the chosen one first, then as `choose.candidates` orders them."""
