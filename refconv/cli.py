@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from refconv import __version__
-from refconv.commands import bench, certify, check, explain, implementations, kernels, laws, sanitize
+from refconv.commands import bench, certify, check, explain, implementations, kernels, laws, report, sanitize
 
 COMMANDS = {
     "check": check,
@@ -17,6 +17,7 @@ COMMANDS = {
     "sanitize": sanitize,
     "kernels": kernels,
     "bench": bench,
+    "report": report,
     "laws": laws,
     "implementations": implementations,
 }

@@ -59,7 +59,10 @@ class Device(Protocol):
         """A batch of matrix products, in the operands' precision."""
 
     def kernel(self, file: str, name: str) -> Kernel:
-        """The kernel or template instance ``name`` of ``kernels/<file>``."""
+        """The kernel or template instance ``name`` of ``kernels/<file>``.
+
+        Raises `DeviceMissing` where a header that it needs is not here.
+        """
 
 
 class DeviceMissing(Exception):

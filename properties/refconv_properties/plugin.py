@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from refconv_properties.search import Example, Plan
     from refconv_properties.subject import Subject
 
-OURS = ("im2col", "implicit-gemm")  # implicit-gemm-64 is the same code in a larger tile; name it to test it
+# auto hands each problem to one of the other kernels, and has all of them for variants; name one to test it alone.
+OURS = ("im2col", "auto")
 TIME_LIMIT = 10.0
 
 _IMPL: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME|MODULE:OBJ|FILE.py:OBJ"}

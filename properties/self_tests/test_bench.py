@@ -1,5 +1,6 @@
 """`refconv bench` as a user runs it: right results are timed and kept, wrong ones are not; and what else may happen."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from refconv_reports.bench import choose, command, results
 from refconv_reports.bench.choose import Limits, Wanted
 from refconv_reports.bench.contest import Contest, Refused, WrongResult
 from refconv_reports.bench.contestants import Field
-from refconv_reports.bench.run import prepared
+from refconv_reports.bench.run import Run, prepared
 
 TINY = "b1h5w5i2o3k3p1"
 RIGHT = """
@@ -328,6 +329,16 @@ def test_a_budget(monkeypatch, capsys, tmp_path):
     assert "cases, for which there was no time" in said
     assert said.endswith("refconv bench: nothing was measured\n")
     assert not (tmp_path / "run.json").exists()
+
+
+def test_the_same_twice_is_measured_once_and_two_of_a_name_are_two():
+    field = Field("cpu")
+    wanted = Wanted((TINY, TINY), operators=["forward"], peers=["windows"], implementations=["lowering"])
+    found = choose.plan(wanted, field)
+    assert len(found.cases) == 2
+    twice = choose.Plan((*found.cases, dataclasses.replace(found.cases[1], spec="another.py:lowering")))
+    run = Run(twice, Contest(field))
+    assert [case.spec for case in run.cases.values()] == ["windows", "lowering", "another.py:lowering"]
 
 
 def test_the_default_is_a_short_run():

@@ -31,7 +31,7 @@ class Auto(OnDevice):
     ) -> None:
         super().__init__(device_)
         self.name = name
-        self.dtypes = tuple(form for form in FLOATS if any(form in one.dtypes for one in among))
+        self.dtypes = tuple(dict.fromkeys(name for one in among for name in one.dtypes))
         self._format: str | None = None  # None: what the operands are stored in, so float32 is never taken for tf32
         self._among = {implementation.name: implementation for implementation in among}
         self._using = dict(using or {})
@@ -44,9 +44,10 @@ class Auto(OnDevice):
         for implementation in self._among.values():
             yield from implementation.instances()
 
-    def least(self, name: str) -> int:
-        """The first architecture on which one of those that it chooses from computes in that format."""
-        return min(one.least(name) for one in self._among.values() if name in one.dtypes)
+    def unavailable(self, name: str) -> str | None:
+        """Why none of those that it chooses from can compute in that format on its device."""
+        reasons = [self._here(one).unavailable(name) for one in self._among.values() if name in one.dtypes]
+        return None if None in reasons else reasons[0]
 
     def in_format(self, name: str) -> Self:
         """This implementation as it computes in a format. Raises `ImplementationError` where its device cannot."""
@@ -56,8 +57,12 @@ class Auto(OnDevice):
 
     @property
     def variants(self) -> dict[str, OnDevice]:
-        """All that it chooses from, by name."""
-        return {name: self._here(implementation) for name, implementation in self._among.items()}
+        """All that it chooses from, by name: in a format, those that take it."""
+        return {
+            name: self._here(implementation)
+            for name, implementation in self._among.items()
+            if self._format is None or self._format in implementation.dtypes
+        }
 
     def candidates(self, operator: Operator, problem: Problem, dtype: str) -> list[choose.Candidate]:
         """What it chooses from, the chosen one first, then as `choose.candidates` orders them."""
@@ -94,7 +99,7 @@ class Auto(OnDevice):
         return [
             one
             for one in self._among.values()
-            if self._chosen is None or dtype not in one.dtypes or not self._here(one).too_old(dtype)
+            if self._chosen is None or dtype not in one.dtypes or not self._here(one).unavailable(dtype)
         ]
 
     def _here(self, implementation: OnDevice) -> OnDevice:

@@ -186,7 +186,7 @@ def _ours() -> Sequence[str]:
 
 def _layers(wanted: Wanted, field: Field, dtypes: Sequence[str], told: list[str]) -> list[Layer]:
     known = layers.read(wanted.table or table())
-    asked = [*_named(wanted.texts, known)]
+    asked = [*dict.fromkeys(_named(wanted.texts, known))]
     widest = max(dtypes, key=lambda dtype: format_of(dtype).dtype.itemsize)
     if asked or wanted.table or field.device == "gpu":
         whole = asked or alternating(known)

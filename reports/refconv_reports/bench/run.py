@@ -33,7 +33,10 @@ class Run:
     too_late: int = 0
 
     def __post_init__(self) -> None:
-        self.cases = {case.id: case for case in self.plan.cases}
+        self.cases: dict[str, Case] = {}
+        for case in self.plan.cases:  # two files may call theirs by the same name
+            again = sum(other.id == case.id for other in self.cases.values())
+            self.cases[f"{case.id}-{again + 1}" if again else case.id] = case
 
     @property
     def device(self) -> DeviceName:
