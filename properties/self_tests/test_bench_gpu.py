@@ -58,6 +58,14 @@ def test_our_kernels_are_certified_and_timed(gpu, operator, name):
     assert info["kernel"]
 
 
+@pytest.mark.parametrize("dtype", ["tf32", "float16", "bfloat16"])
+def test_in_every_precision(gpu, dtype):
+    info = Contest(Field("gpu"), machine.gpu_peaks()).measure(case(dtype=dtype, name="auto")).info
+    assert (info["dtype"], info["certified"]) == (dtype, True)
+    assert info["gbyte"] == traffic.work(PROBLEM, "forward", dtype).bytes / 1e9
+    assert info["roofline_s"] > 0
+
+
 def test_short_kernels_are_replayed(monkeypatch):
     gpu = on_gpu(monkeypatch, seconds=20e-6)
     measured = Contest(Field("gpu")).measure(case())
