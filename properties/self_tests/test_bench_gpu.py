@@ -107,7 +107,7 @@ def test_a_kernel_on_a_stream_of_its_own_is_found_out(gpu, monkeypatch):
 
 def test_what_is_faster_than_the_memory_was_not_done(gpu, monkeypatch):
     slow = peaks.Peaks({"float32": 1.0}, 1e3, "nowhere")  # 1 kB/s
-    with pytest.raises(Unsynchronised, match=r"seems to move .* TB/s on b2h5w6i4o6k3x2p1, but the memory has 0\.0"):
+    with pytest.raises(Unsynchronised, match=r"seems to read .* TB/s on b2h5w6i4o6k3x2p1, but the memory has 0\.0"):
         Contest(Field("gpu"), slow).measure(case())
 
 
