@@ -15,6 +15,7 @@ import numpy.typing as npt
 DeviceName = Literal["auto", "gpu", "simulator"]
 DEVICES: tuple[DeviceName, ...] = ("auto", "gpu", "simulator")
 KERNELS = Path(__file__).parent / "kernels"
+VECTOR_BYTES = 16  # what the address of a vector access is a multiple of
 
 Array = Any  # a NumPy array, or a CuPy array on the GPU
 
@@ -43,7 +44,10 @@ class Device(Protocol):
         """Whether ``array`` is this device's own kind of array, which then also is what results are returned as."""
 
     def to_device(self, array: Array) -> Array:
-        """A C-contiguous array in the device's memory with the values of ``array``."""
+        """A C-contiguous array in the device's memory with the values of ``array``.
+
+        Where its channels are whole vectors, it begins at a multiple of one, or of `VECTOR_BYTES`.
+        """
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         """Device memory that holds the poison of the schedule in force."""
@@ -55,11 +59,20 @@ class Device(Protocol):
         """A batch of matrix products, in the operands' precision."""
 
     def kernel(self, file: str, name: str) -> Kernel:
-        """The kernel or template instance ``name`` of ``kernels/<file>``."""
+        """The kernel or template instance ``name`` of ``kernels/<file>``.
+
+        Raises `DeviceMissing` where a header that it needs is not here.
+        """
 
 
 class DeviceMissing(Exception):
     """The device cannot be had here; the message says what to install."""
+
+
+def address(array: Array) -> int:
+    """Where an array's first element is."""
+    interface = getattr(array, "__cuda_array_interface__", None) or array.__array_interface__
+    return int(interface["data"][0])
 
 
 @functools.cache

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from refconv_cuda.device import KERNELS, Array, Kernel
+from refconv_cuda import cuda_headers
+from refconv_cuda.device import KERNELS, VECTOR_BYTES, Array, DeviceMissing, Kernel, address
 from refconv_cuda.simulator import schedule
 
 BFLOAT16_SINCE = 14
@@ -29,6 +31,7 @@ class Gpu:
 
         self._cupy = cupy
         self._poison = poison
+        self._without_wmma = ""
 
     @property
     def architecture(self) -> int | None:
@@ -45,7 +48,9 @@ class Gpu:
         return isinstance(array, self._cupy.ndarray)
 
     def to_device(self, array: Array) -> Array:
-        return self._cupy.ascontiguousarray(self._cupy.asarray(array))
+        there = self._cupy.ascontiguousarray(self._cupy.asarray(array))
+        # A view may begin anywhere, and a copy begins where memory was allocated.
+        return there if address(there) % VECTOR_BYTES == 0 else there.copy()
 
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         array = self._cupy.empty(shape, dtype)
@@ -63,8 +68,32 @@ class Gpu:
 
     @functools.cache  # noqa: B019 (there is one GPU device, and it lives as long as the process)
     def kernel(self, file: str, name: str) -> Kernel:
-        module = self._cupy.RawModule(**raw_module_arguments(file, name))
-        return module.get_function(name)  # type: ignore[no-any-return]
+        arguments = raw_module_arguments(file, name)
+        wmma = includes(file, "mma.h")
+        if wmma:
+            arguments["options"] += self._wmma_options()
+        try:
+            return self._cupy.RawModule(**arguments).get_function(name)  # type: ignore[no-any-return]
+        except Exception as error:  # CuPy's own, of what NVRTC says
+            if not wmma or not re.search(r'open source file ".*mma\.h', str(error)):
+                raise
+            major, _ = self._cupy.cuda.nvrtc.getVersion()
+            self._without_wmma = f"wmma's headers, mma.h and crt/mma.h, are not here: {cuda_headers.install(major)}"
+            raise DeviceMissing(self._without_wmma) from None
+
+    def _wmma_options(self) -> tuple[str, ...]:
+        """Where wmma's headers are, if they are found. Raises `DeviceMissing` where a kernel could not be compiled."""
+        if self._without_wmma:
+            raise DeviceMissing(self._without_wmma)
+        major, _ = self._cupy.cuda.nvrtc.getVersion()
+        return tuple(f"-I{folder}" for folder in cuda_headers.of_wmma(major))
+
+
+def includes(file: str, header: str) -> bool:
+    """Whether a kernel file of ours includes a header of CUDA's, itself or through another one of ours."""
+    text = (KERNELS / file).read_text()
+    ours = re.findall(r'^#include "(.*)"', text, re.MULTILINE)
+    return f"#include <{header}>" in text or any(includes(other, header) for other in ours)
 
 
 def raw_module_arguments(file: str, name: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import sys
 import types
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import given, settings
 from refconv import exact, windows
 from refconv.implementation import ImplementationError
 from refconv.problem import Problem
-from refconv_cuda import cupy_wheels, device, gpu, simulator
+from refconv_cuda import cuda_headers, cupy_wheels, device, gpu, simulator
+from refconv_cuda.launchers.auto import Auto
 from refconv_cuda.launchers.im2col import Im2col
 from refconv_cuda.launchers.implicit_gemm import SMALL, ImplicitGemm
+from refconv_cuda.launchers.tensor_core import TensorCore
 from refconv_cuda.simulator import Schedule, scheduled
 from refconv_properties import strategies
 from refconv_properties.subject import OPERANDS
@@ -76,7 +79,9 @@ def fake_cupy(count=1, error=None, driver=13000, nvrtc_error=None):
         CUDARuntimeError=CudaError,
     )
     nvrtc = types.SimpleNamespace(getVersion=get_version)
-    cupy.cuda = types.SimpleNamespace(runtime=runtime, nvrtc=nvrtc)
+    cupy.cuda = types.SimpleNamespace(
+        runtime=runtime, nvrtc=nvrtc, Device=lambda: types.SimpleNamespace(compute_capability="90")
+    )
     return cupy
 
 
@@ -85,6 +90,16 @@ def on_gpu(monkeypatch):
     """The device, on a fake CuPy."""
     monkeypatch.setitem(sys.modules, "cupy", fake_cupy())
     return gpu.Gpu()
+
+
+def test_a_view_that_begins_between_two_vectors_is_copied(on_gpu):
+    whole = np.arange(64, dtype=np.float32).view(CupyArray)
+    first = -device.address(whole) % device.VECTOR_BYTES // whole.itemsize
+    for start in range(first, first + 9):
+        there = on_gpu.to_device(whole[start:])
+        assert device.address(there) % device.VECTOR_BYTES == 0
+        assert np.array_equal(there, whole[start:])
+        assert np.shares_memory(there, whole) == ((start - first) % 4 == 0)
 
 
 OLD_DRIVER = CudaError(35, "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version")
@@ -156,6 +171,126 @@ def test_auto_takes_a_gpu_where_there_is_one(monkeypatch):
     device.find.cache_clear()
     assert device.find("auto").name == "gpu"
     device.find.cache_clear()
+
+
+# -- the headers of wmma ----------------------------------------------------------------------------------
+
+
+def include_folder(place, version):
+    (place / "crt").mkdir(parents=True)
+    (place / "mma.h").write_text("")
+    (place / "crt" / "mma.h").write_text("")
+    (place / "cuda_runtime_api.h").write_text(f"#define CUDART_VERSION  {version}\n")
+    return place
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch):
+    """No wheels, no Triton, and no CUDA in its usual place."""
+
+    def absent(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", absent)
+    monkeypatch.setattr(cuda_headers.importlib.util, "find_spec", lambda name: None)
+    for name in ("CUDA_PATH", "CUDA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    is_file = Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda self: is_file(self) and not self.is_relative_to("/usr/local"))
+
+
+def test_wmma_is_found_where_cuda_is_said_to_be(nothing_installed, monkeypatch, tmp_path):
+    assert cuda_headers.of_wmma(12) == []
+    folder = include_folder(tmp_path / "include", 12090)
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path))
+    assert cuda_headers.of_wmma(12) == [folder]
+    assert cuda_headers.of_wmma(13) == []  # another CUDA's would not fit
+    (folder / "crt" / "mma.h").unlink()
+    assert cuda_headers.of_wmma(12) == []
+
+
+def test_wmma_is_found_in_the_wheels_and_with_triton(nothing_installed, monkeypatch, tmp_path):
+    triton = include_folder(tmp_path / "triton" / "backends" / "nvidia" / "include", 13000)
+    found = types.SimpleNamespace(submodule_search_locations=[str(tmp_path / "triton")])
+    monkeypatch.setattr(cuda_headers.importlib.util, "find_spec", lambda name: found if name == "triton" else None)
+    assert cuda_headers.of_wmma(13) == [triton]
+
+    # The runtime's wheel has the one header, the compiler's the other.
+    runtime = include_folder(tmp_path / "nvidia" / "cuda_runtime" / "include", 12080)
+    nvcc = include_folder(tmp_path / "nvidia" / "cuda_nvcc" / "include", 12080)
+    (runtime / "crt" / "mma.h").unlink()
+    (nvcc / "mma.h").unlink()
+    installed = {"nvidia-cuda-runtime-cu12", "nvidia-cuda-nvcc-cu12"}
+
+    def distribution(name):
+        if name not in installed:
+            raise metadata.PackageNotFoundError(name)
+        return types.SimpleNamespace(locate_file=lambda path: tmp_path / path)
+
+    monkeypatch.setattr(metadata, "distribution", distribution)
+    assert cuda_headers.of_wmma(12) == [runtime, nvcc]
+    installed.remove("nvidia-cuda-nvcc-cu12")
+    assert cuda_headers.of_wmma(12) == []
+
+
+def test_kernels_of_wmma_are_given_its_folders(on_gpu, monkeypatch, tmp_path):
+    given = []
+
+    class RawModule(_RawModule):
+        def __init__(self, *, code, options, name_expressions):
+            given.append(options)
+            super().__init__(code=code, options=options, name_expressions=name_expressions)
+
+    monkeypatch.setattr(sys.modules["cupy"], "RawModule", RawModule)
+    monkeypatch.setattr(cuda_headers, "of_wmma", lambda major: [tmp_path / f"cuda{major}"])
+    problem = Problem.parse("b1h3w3i1o1k2")
+    o = exact.operands(problem, 0, np.float16)
+    conv = TensorCore(device_=on_gpu).in_format("float16")
+    assert np.array_equal(conv.forward(o.x, o.w, problem), windows.forward(o.x, o.w, problem))
+    ImplicitGemm(device_=on_gpu).forward(o.x, o.w, problem)
+    assert [f"-I{tmp_path / 'cuda12'}" in options for options in given] == [True, False]
+
+
+def test_without_the_headers_of_wmma_it_says_what_to_install(nothing_installed, on_gpu, monkeypatch):
+    tries = []
+
+    class RawModule:
+        def __init__(self, **arguments):
+            tries.append(arguments)
+
+        def get_function(self, name):
+            raise RuntimeError('tensor_core.cuh(24): catastrophic error: cannot open source file "crt/mma.h"')
+
+    monkeypatch.setattr(sys.modules["cupy"], "RawModule", RawModule)
+    conv = TensorCore(device_=on_gpu)
+    words = (
+        r"^tensor-core in {}: wmma's headers, mma.h and crt/mma.h, are not here: pip install nvidia-cuda-runtime-cu12 "
+    )
+    for name in ("float16", "tf32"):
+        with pytest.raises(ImplementationError, match=words.format(name) + "nvidia-cuda-nvcc-cu12, or set CUDA_PATH"):
+            conv.in_format(name)
+    assert len(tries) == 1  # a compiler that finds nothing is not asked again
+    auto = Auto("auto", among=(ImplicitGemm(), TensorCore()), device_=on_gpu)
+    assert auto.chosen("forward", Problem.parse("b8h56w56i64o64k3p1"), "float16").name == "implicit-gemm"
+    with pytest.raises(ImplementationError, match="auto in tf32: wmma's headers"):
+        auto.in_format("tf32")
+    assert "nvidia-cuda-runtime nvidia-cuda-crt," in cuda_headers.install(13)
+
+
+def test_another_error_of_the_compiler_is_its_own(on_gpu, monkeypatch):
+    class RawModule:
+        def __init__(self, **arguments):
+            pass
+
+        def get_function(self, name):
+            raise RuntimeError("a slip")
+
+    monkeypatch.setattr(sys.modules["cupy"], "RawModule", RawModule)
+    with pytest.raises(RuntimeError, match="a slip"):
+        on_gpu.kernel("tensor_core_forward.cu", "k")
+
+
+# -- what it is called with -------------------------------------------------------------------------------
 
 
 def test_the_code_is_the_file_byte_for_byte():

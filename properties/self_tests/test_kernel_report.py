@@ -52,6 +52,17 @@ LISTING = """\
 """
 
 
+def test_the_main_loop_is_the_one_that_computes_whatever_is_in_it():
+    outer = [sass.Instruction(0, "FADD"), *(sass.Instruction(16 * n, "FFMA") for n in range(1, 9))]
+    search = [sass.Instruction(160, "IADD3"), sass.Instruction(176, "BRA", 160)]  # a loop in it, without arithmetic
+    kernel = [*outer, *search, sass.Instruction(192, "BRA", 16), sass.Instruction(208, "FADD")]
+    assert sass.main_loop(kernel) == kernel[1:-1]
+    assert (
+        sass.main_loop([sass.Instruction(0, "IADD3"), *kernel[1:-1], sass.Instruction(224, "BRA", 0)]) == kernel[1:-1]
+    )
+    assert sass.main_loop(search) == search
+
+
 def test_the_main_loop_is_the_innermost_that_computes():
     code = sass.read(LISTING)
     assert list(code) == ["_Z1fPi", "g"]

@@ -100,19 +100,24 @@ def _target(opcode: str, rest: str, labels: dict[str, int]) -> int | None:
 
 
 def main_loop(kernel: Sequence[Instruction]) -> list[Instruction]:
-    """The innermost loop that computes most: with the most floating-point instructions, and of those the longest.
+    """The loop that computes: the shortest with at least half as many floating-point instructions as any has.
 
-    A loop is what lies between a jump back and where it goes. Empty for a kernel without one.
+    So a loop may have others in it, as that of a tile's slices has the search for the next tap. A kernel that computes
+    nothing has its longest innermost one. A loop is what lies between a jump back and where it goes; empty where there
+    is none.
     """
     # Behind its end a kernel has a jump to itself, which is no loop.
     spans = [(each.target, each.address) for each in kernel if each.target is not None and each.target < each.address]
+    loops = {span: [each for each in kernel if span[0] <= each.address <= span[1]] for span in spans}
+    most = max((mix(loop)["float"] for loop in loops.values()), default=0)
+    if most:
+        return min((loop for loop in loops.values() if 2 * mix(loop)["float"] >= most), key=len)
     innermost = [
-        (first, last)
-        for first, last in spans
-        if not any((first, last) != other and first <= other[0] and other[1] <= last for other in spans)
+        loop
+        for span, loop in loops.items()
+        if not any(span != other and span[0] <= other[0] and other[1] <= span[1] for other in loops)
     ]
-    loops = [[each for each in kernel if first <= each.address <= last] for first, last in innermost]
-    return max(loops, key=lambda loop: (mix(loop)["float"], len(loop)), default=[])
+    return max(innermost, key=len, default=[])
 
 
 def mix(instructions: Sequence[Instruction]) -> Counter[str]:

@@ -44,9 +44,10 @@ class Auto(OnDevice):
         for implementation in self._among.values():
             yield from implementation.instances()
 
-    def least(self, name: str) -> int:
-        """The first architecture on which one of those that it chooses from computes in that format."""
-        return min(one.least(name) for one in self._among.values() if name in one.dtypes)
+    def unavailable(self, name: str) -> str | None:
+        """Why none of those that it chooses from can compute in that format on its device."""
+        reasons = [self._here(one).unavailable(name) for one in self._among.values() if name in one.dtypes]
+        return None if None in reasons else reasons[0]
 
     def in_format(self, name: str) -> Self:
         """This implementation as it computes in a format. Raises `ImplementationError` where its device cannot."""
@@ -98,7 +99,7 @@ class Auto(OnDevice):
         return [
             one
             for one in self._among.values()
-            if self._chosen is None or dtype not in one.dtypes or not self._here(one).too_old(dtype)
+            if self._chosen is None or dtype not in one.dtypes or not self._here(one).unavailable(dtype)
         ]
 
     def _here(self, implementation: OnDevice) -> OnDevice:

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from refconv.problem import Operator, Problem
-from refconv_cuda.device import Array
+from refconv_cuda.device import VECTOR_BYTES, Array, address
 from refconv_cuda.launchers.on_device import MOST_BLOCKS
 from refconv_cuda.launchers.work import product_shape
 
-VECTOR_BYTES = 16  # what the address of a vector access is a multiple of
 _MOST_TERMS = 2**30  # of a split: kernels count them in ints
 _FEWEST_SLICES = 8  # of a split: below that, starting a block costs more than it adds
 
@@ -80,10 +79,5 @@ def takes_vectors(problem: Problem, arrays: Iterable[Array], vector: int) -> boo
     """Whether a kernel can move so many elements together: each group's channels and each address allow for it."""
     channels = (problem.c_in_per_group, problem.c_out_per_group)
     return all(count % vector == 0 for count in channels) and all(
-        _address(array) % min(VECTOR_BYTES, vector * array.dtype.itemsize) == 0 for array in arrays
+        address(array) % min(VECTOR_BYTES, vector * array.dtype.itemsize) == 0 for array in arrays
     )
-
-
-def _address(array: Array) -> int:
-    interface = getattr(array, "__cuda_array_interface__", None) or array.__array_interface__
-    return int(interface["data"][0])

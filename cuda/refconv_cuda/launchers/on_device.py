@@ -59,7 +59,7 @@ class OnDevice:
 
     def in_format(self, name: str) -> Self:
         """This implementation. Raises `ImplementationError` where its device cannot compute in that format."""
-        reason = self.device.lacks(format_of(name).storage) or self.too_old(name)
+        reason = self.unavailable(name)
         if reason is not None:
             raise ImplementationError(f"{self.name} in {name}: {reason}")
         return self
@@ -68,8 +68,11 @@ class OnDevice:
         """The first architecture that computes in the format of that name, as 80 for sm_80; 0 where all do."""
         return 0
 
-    def too_old(self, name: str) -> str | None:
-        """Why the device cannot run the kernels of a format, or None."""
+    def unavailable(self, name: str) -> str | None:
+        """Why the device cannot compute in the format of that name, in a sentence, or None."""
+        reason = self.device.lacks(format_of(name).storage)
+        if reason is not None:
+            return reason
         least, found = self.least(name), self.device.architecture
         if found is None or found >= least:
             return None

@@ -12,7 +12,7 @@ import numpy as np
 from refconv.formats import format_of
 from refconv.problem import OPERATORS, Operator, Problem
 from refconv_cuda import geometry
-from refconv_cuda.device import Array, Device
+from refconv_cuda.device import Array, Device, DeviceMissing
 from refconv_cuda.launchers.gathered import Product, takes_vectors
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import OnDevice, sum_of_splits
@@ -107,6 +107,17 @@ class TensorCore(OnDevice):
     def least(self, name: str) -> int:
         """The first architecture that computes in the format of that name, as 80 for sm_80."""
         return NUMBERS[name].least
+
+    def unavailable(self, name: str) -> str | None:
+        """As for any launcher; and on a GPU the headers of wmma must be there."""
+        reason = super().unavailable(name)
+        if reason is not None or self.device.architecture is None:
+            return reason
+        try:
+            self.device.kernel(*self._kernel("forward", name, 1, NUMBERS[name].tiles["small"]))
+        except DeviceMissing as missing:
+            return str(missing)
+        return None
 
     def instances(self) -> Iterable[Instance]:
         """Each operator with both tiles, the smaller one also in single elements, and the sum over splits."""

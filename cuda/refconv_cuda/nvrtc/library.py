@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from refconv_cuda import cuda_headers
+
 INSTALL = "pip install 'refconv[nvrtc]'"
 
 
@@ -84,23 +86,8 @@ def architectures() -> tuple[str, ...]:
 
 
 def headers() -> list[Path]:
-    """Where the wheels of the same CUDA have their headers: the runtime's, the libraries', the compiler's.
-
-    A wheel that is not installed is left out. Raises `NvrtcMissing`.
-    """
-    major, _ = version()
-    if major < 13:
-        folders = {"runtime": "cuda_runtime/include", "cccl": "cuda_cccl/include", "nvcc": "cuda_nvcc/include"}
-    else:  # nvidia-cuda-crt shares the runtime's folder
-        folders = {"runtime": f"cu{major}/include", "cccl": f"cu{major}/include/cccl"}
-    found = []
-    for name, folder in folders.items():
-        try:
-            wheel = metadata.distribution(_wheel(name, major))
-        except metadata.PackageNotFoundError:
-            continue
-        found.append(Path(str(wheel.locate_file(f"nvidia/{folder}"))))
-    return found
+    """Where the wheels of the same CUDA have their headers (`cuda_headers.of_wheels`). Raises `NvrtcMissing`."""
+    return cuda_headers.of_wheels(version()[0])
 
 
 @dataclass(frozen=True)
