@@ -93,7 +93,10 @@ def test_what_a_tensor_core_computes_is_within(name, block, k, seed):
     form, problem = format_of(name), dot(k)
     operands = rounding.operands(problem, seed, form)
     a, b = (rounded(values.ravel(), BITS[name]).tolist() for values in (operands.x, operands.w))
-    y = np.full(problem.y_shape, tensor_core(a, b, block)).astype(form.dtype)
+    total = tensor_core(a, b, block)
+    products = [Fraction(x) * Fraction(w) for x, w in zip(a, b, strict=True)]
+    assert abs(Fraction(total) - sum(products)) <= rounding.gamma(k, form) * sum(map(abs, products))
+    y = np.full(problem.y_shape, total).astype(form.dtype)
     assert rounding.excess("forward", y, operands.x, operands.w, problem, form) == []
     error = abs(float(y.item()) - windows.forward(operands.x.astype(float), operands.w.astype(float), problem).item())
     assert error <= rounding.bound("forward", operands.x, operands.w, problem, form).item()
@@ -101,13 +104,10 @@ def test_what_a_tensor_core_computes_is_within(name, block, k, seed):
 
 def test_a_tensor_core_may_be_worse_than_float32():
     # 15 addends, each cut off: 15 units in the last place, where an order to nearest errs by half of one each.
-    problem = dot(16)
-    x = np.array([1, *[1] * 15], np.float32).reshape(problem.x_shape)
-    w = np.array([1, *[2.0**-23 - 2.0**-33] * 15], np.float32).reshape(problem.w_shape)
-    y = np.full(problem.y_shape, tensor_core(x.ravel().tolist(), w.ravel().tolist(), 16), np.float32)
-    assert y.item() == 1
-    assert rounding.excess("forward", y, x, w, problem, "float32") != []
-    assert rounding.excess("forward", y, x, w, problem, "tf32") == []
+    small = 2.0**-23 - 2.0**-33
+    assert tensor_core([1] * 16, [1] + [small] * 15, 16) == 1
+    error, total = 15 * Fraction(small), 1 + 15 * Fraction(small)
+    assert rounding.gamma(16, "float32") * total < error < rounding.gamma(16, "tf32") * total
 
 
 # -- the laws, on implementations right and wrong ---------------------------------------------------------
@@ -207,6 +207,16 @@ def test_every_law_holds_in_every_format(name, law):
 def test_one_bit_less_is_found_by_exact_operands(name):
     target = Through(lambda values: rounded(values, BITS[name] - 1).astype(np.float32))
     assert verdict("index-sum", target, name, examples=200) == "broken"
+
+
+@every_format
+def test_a_nan_that_is_swallowed_is_found(name):
+    class Swallows(Through):
+        def _run(self, operator, first, second, problem):
+            result = super()._run(operator, first, second, problem)
+            return np.where(np.isnan(result), result.dtype.type(0), result)
+
+    assert verdict("locality", Swallows(lambda values: values), name) == "broken"
 
 
 # -- large sums --------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from refconv.problem import OPERATORS, Operator, Problem
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.warp_tiled import SIZES, TILES, VECTOR, WarpTiled
+from refconv_cuda.launchers.tiled import SIZES
+from refconv_cuda.launchers.warp_tiled import TILES, VECTOR, WarpTiled
 from refconv_cuda.launchers.work import Work
 
 
@@ -30,13 +31,15 @@ class Pointwise(WarpTiled):
         for dtype in self.dtypes:
             for operator in OPERATORS:
                 for tile in (TILES[dtype][size] for size in SIZES):
-                    yield Instance(*self._kernel("pointwise", operator, dtype, VECTOR, tile), tile.threads)
+                    yield self.instance("pointwise", operator, dtype, VECTOR, tile)
 
     def work(self, operator: Operator, problem: Problem) -> Work:
         """That of `WarpTiled`, at a slightly better pace where nothing is gathered."""
         work = super().work(operator, problem)
-        return replace(work, pace=0.88) if self._family(problem, VECTOR) == "pointwise" and work.pace > 0.8 else work
+        plain = self.family_for(problem, VECTOR) == "pointwise"
+        return replace(work, pace=0.88) if plain and work.pace > 0.8 else work
 
-    def _family(self, problem: Problem, vector: int) -> str:
+    def family_for(self, problem: Problem, vector: int) -> str:
+        """Its own kernels for dense problems, in vectors."""
         dense = problem.stride == (1, 1) and problem.padding == (0, 0, 0, 0)
-        return "pointwise" if dense and vector == VECTOR else "warp_tiled"
+        return "pointwise" if dense and vector == VECTOR else self.family
