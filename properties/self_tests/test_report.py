@@ -353,7 +353,7 @@ def test_the_worst_verdict_over_the_dtypes_counts(tmp_path):
     assert "0 of 1 break none, and these break some: mine host, float32, float64 (1)." in plain(
         every(page, Paragraph)[0].text
     )
-    assert ("Our kernels", "In 2 runs, 2 of 3 laws tried hold, in 30 examples.") in page.known.items
+    assert ("Laws", "In 2 runs, 2 of 3 laws tried hold, in 30 examples.") in page.known.items
 
 
 def test_certificates_by_hand(tmp_path):
