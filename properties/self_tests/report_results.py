@@ -199,6 +199,21 @@ def runs(dtypes=tuple(PEAKS)):
     }
 
 
+def kernels(templates, instances):
+    """A report of ``refconv kernels`` of made-up kernels, an eighth to all of a multiprocessor occupied."""
+    on = {"registers": 40, "shared": 0, "spill_stores": 0, "spill_loads": 0, "blocks": 3, "limit": "registers"}
+    found = {}
+    for number in range(templates * instances):
+        name = f"a_kernel_with_a_long_name_{number // instances}<__nv_bfloat16, {number % instances}, 128, 128, 32>"
+        occupancy = (number % 8 + 1) / 8
+        found[name] = {
+            "file": "a.cu",
+            "threads": 128,
+            "on": {"sm_90": on | {"occupancy": occupancy}, "sm_100": "sm_90"},
+        }
+    return {"nvrtc": "13.0.1", "architectures": ["sm_90", "sm_100"], "kernels": found}
+
+
 def little():
     """One layer without a peer, one with, and one planted bug: the least that has figures."""
     problem = Problem.parse("b2h16w16i8o16k3p1")

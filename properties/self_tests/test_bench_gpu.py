@@ -58,6 +58,14 @@ def test_our_kernels_are_certified_and_timed(gpu, operator, name):
     assert info["kernel"]
 
 
+@pytest.mark.parametrize("dtype", ["tf32", "float16", "bfloat16"])
+def test_in_every_precision(gpu, dtype):
+    info = Contest(Field("gpu"), machine.gpu_peaks()).measure(case(dtype=dtype, name="auto")).info
+    assert (info["dtype"], info["certified"]) == (dtype, True)
+    assert info["gbyte"] == traffic.work(PROBLEM, "forward", dtype).bytes / 1e9
+    assert info["roofline_s"] > 0
+
+
 def test_short_kernels_are_replayed(monkeypatch):
     gpu = on_gpu(monkeypatch, seconds=20e-6)
     measured = Contest(Field("gpu")).measure(case())
@@ -99,7 +107,7 @@ def test_a_kernel_on_a_stream_of_its_own_is_found_out(gpu, monkeypatch):
 
 def test_what_is_faster_than_the_memory_was_not_done(gpu, monkeypatch):
     slow = peaks.Peaks({"float32": 1.0}, 1e3, "nowhere")  # 1 kB/s
-    with pytest.raises(Unsynchronised, match=r"seems to move .* TB/s on b2h5w6i4o6k3x2p1, but the memory has 0\.0"):
+    with pytest.raises(Unsynchronised, match=r"seems to read .* TB/s on b2h5w6i4o6k3x2p1, but the memory has 0\.0"):
         Contest(Field("gpu"), slow).measure(case())
 
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import weakref
 
 import numpy as np
 import pytest
@@ -90,6 +91,23 @@ def test_operands_are_rotated(gpu):
     seen = []
     on_stream(FakeStream(gpu), lambda i: (seen.append(i), gpu.launch(1e-3)), seconds=0.02)
     assert seen[-20:] == list(range(20))
+
+
+def test_the_last_results_are_held(gpu):
+    made, alive = [], []
+
+    class Result:
+        nbytes = 2**26
+
+    def call(i):
+        gpu.launch(1e-3)
+        alive.append(sum(result() is not None for result in made))
+        result = Result()
+        made.append(weakref.ref(result))
+        return result
+
+    on_stream(FakeStream(gpu), call, seconds=0.02)
+    assert max(alive) == alive[-1] == timing.HELD // Result.nbytes
 
 
 def test_the_wall_clock_refuses_what_may_be_pending():

@@ -172,6 +172,10 @@ def test_the_same_seed_finds_the_same(check):
     second = check("dropped_remainder.py:Conv", *SMALL, *laws, "--jobs", "2")
     for entry in (*first.laws.values(), *second.laws.values()):
         del entry["seconds"]
+        if entry["counterexample"]:
+            del entry["counterexample"]["explanation"][
+                1:
+            ]  # the diagnosis has a time limit, and is shorter on a busy machine
     assert first.report == second.report
 
 

@@ -15,8 +15,8 @@ pytest.importorskip("jinja2", reason="the page needs pip install 'refconv[report
 
 from report_pages import cells, every, read, table
 
-from refconv_reports.page import blocks, duels, history, render, report, stored
-from refconv_reports.page.blocks import Figure, Paragraph, plain
+from refconv_reports.page import blocks, drawing, duels, history, render, report, stored
+from refconv_reports.page.blocks import Figure, Paragraph, Table, plain
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
 
@@ -162,7 +162,7 @@ def test_the_simulator_by_hand(tmp_path):
         for checked, rate in ((False, 900.0), (True, 60.0))
     ]
     page = report.page(read(tmp_path, results.file(results.CPU, found)))
-    assert table(page, "Small problems a second")[1] == ["direct", "900", "60.0", "15.0"]
+    assert table(page, "Problems a second on the simulator")[1] == ["direct", "900", "60.0", "15.0"]
 
 
 @pytest.mark.parametrize(
@@ -179,6 +179,21 @@ def test_the_simulator_by_hand(tmp_path):
 )
 def test_a_number_has_three_figures(value, told):
     assert blocks.number(value) == told
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.8, 12, [1, 2, 5, 10]),
+        (2.1, 200, [5, 10, 50, 100]),
+        (2.1, 700, [10, 100]),
+        (0.5, 20_000, [1, 10, 100, 1000, 10_000]),
+        (1e-9, 1e6, [1e-9, 1e-6, 1e-3, 1, 1e3, 1e6]),
+        *((value / drawing.ROOM, value * drawing.ROOM, [tick]) for value, tick in ((3.1, 2), (3.3, 5))),
+    ],
+)
+def test_ticks_of_a_logarithmic_axis(low, high, ticks):
+    assert drawing.log_ticks(low, high) == pytest.approx(ticks)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +353,7 @@ def test_the_worst_verdict_over_the_dtypes_counts(tmp_path):
     assert "0 of 1 break none, and these break some: mine host, float32, float64 (1)." in plain(
         every(page, Paragraph)[0].text
     )
-    assert ("Our kernels", "In 2 runs, 2 of 3 laws tried hold, in 30 examples.") in page.known.items
+    assert ("Laws", "In 2 runs, 2 of 3 laws tried hold, in 30 examples.") in page.known.items
 
 
 def test_certificates_by_hand(tmp_path):
@@ -398,6 +413,18 @@ def test_kernels_are_those_of_the_stored_files():
             found = on.get("sm_90")
             found = on[found] if isinstance(found, str) else found
             assert cell.startswith(f"{found['registers']}" if found else "-")
-            assert not found or cell.endswith(f" · {found['occupancy']:.0%}")
+            assert not found or cell.endswith(f" · {100 * found['occupancy']:.3g}%")
             compared += 1
     assert compared > 100
+
+
+@pytest.mark.parametrize(("instances", "rows", "folded"), [(4, 20, False), (8, 5, True)])
+def test_many_kernels_are_drawn_by_template(tmp_path, instances, rows, folded):
+    page = report.page(read(tmp_path, results.kernels(5, instances)))
+    [drawn] = every(page, Figure)
+    names = [text for text in ElementTree.fromstring(drawn.wide).itertext() if text.startswith("a_kernel")]
+    assert len(names) == rows
+    assert all(name.endswith(f" ({instances})") for name in names) is folded
+    assert [block.folded for block in every(page, Table)] == [folded, folded]
+    assert all(len(block.rows) == 5 * instances for block in every(page, Table))
+    assert "the lowest is 12.5%, a_kernel_with_a_long_name_0<__nv_bfloat16, 0, 128, 128, 32>." in drawn.alt

@@ -75,7 +75,9 @@ def pages(tmp_path_factory):
     paths = {
         "full": [*report_results.write(folder / "results", report_results.runs(("float32", "bfloat16"))), *about],
         "stored": kept,
-        "little": report_results.write(folder / "little", report_results.little()),
+        "little": report_results.write(
+            folder / "little", report_results.little() | {"kernels.json": report_results.kernels(20, 6)}
+        ),
     }
     for name, some in paths.items():
         (folder / f"{name}.html").write_text(render.html(report.page(stored.read(some))), encoding="utf-8")

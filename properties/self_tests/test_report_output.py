@@ -100,7 +100,7 @@ def test_a_page_of_no_figures_says_what_would_fill_it(tmp_path):
     assert "No layers on a GPU" in text
     assert "python reports/on_gpu.py" in text
     assert "No speed of the simulator, the laws and planted bugs" in text
-    assert "## What is known" not in text.replace("## What is known\n\n- **Our kernels.**", "")
+    assert "## What is known" not in text.replace("## What is known\n\n- **Laws.**", "")
 
 
 def test_the_committed_page_is_that_of_the_committed_files(monkeypatch):

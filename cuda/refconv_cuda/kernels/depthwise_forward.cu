@@ -1,6 +1,7 @@
 // Depthwise forward pass: each output channel reads the one input channel of its group.
 //
-//     Y[i,j,k,l] = sum over (m,n) of X[i, y(j,m), x(k,n), l / q] W[m,n,0,l]        q = c_out / c_in, terms outside X are zero
+//     Y[i,j,k,l] = sum over (m,n) of X[i, y(j,m), x(k,n), l / q] W[m,n,0,l]        terms outside X are zero
+//     q = c_out / c_in
 //
 // There is nothing to share between channels, so there is no matrix product: X and Y are moved once, and the kernel is
 // as fast as memory if no element of X comes from there twice. Channels lie across the lanes, as they do in memory.
@@ -8,9 +9,9 @@
 
 // Any kernel, stride, dilation and q: a thread has four neighbouring pixels of one row in kVector channels; more than
 // one only where q = 1 and they are aligned.
-// Napkin, 3x3 at stride 2 in float: an output element and its four of X are 20 bytes, or 135 cycles for the 128 results
-// of a warp's 32 lanes at one pixel. Each tap costs a lane a 16-byte load and about ten instructions: nine taps are 36 cycles of
-// L1 and 25 of the schedulers.
+// Napkin, 3x3 at stride 2 in float: an output element and its four of X are 20 bytes, or 540 cycles for the 512 results
+// of a warp. A tap costs a thread five loads of 16 bytes and about 100 instructions for its four pixels: nine taps are
+// 180 cycles of L1 and 225 of the schedulers. Bound by memory.
 template <typename Real, int kVector>
 __global__ void __launch_bounds__(kThreads, 2)
     depthwise_forward(const Real* __restrict__ x, const Real* __restrict__ w, Real* __restrict__ y, Problem p,
@@ -37,7 +38,8 @@ __global__ void __launch_bounds__(kThreads, 2)
             for (int k = 0; k < kPixels; ++k) {
                 if (k >= pixels) break;
                 int v = (first + k) * p.stride_width + n * p.dilation_width - p.pad_left;
-                if (0 <= v && v < p.width) sum[k].add_product(V::load(row + static_cast<long long>(v) * p.c_in), weight);
+                if (v < 0 || v >= p.width) continue;
+                sum[k].add_product(V::load(row + static_cast<long long>(v) * p.c_in), weight);
             }
         }
     }

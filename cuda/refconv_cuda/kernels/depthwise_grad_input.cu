@@ -1,7 +1,8 @@
 // Depthwise gradient by X: each input element gathers from the output pixels that read it.
 //
-//     dX[i,u,v,c] = sum over (m,n) and e < q of G[i, (u + top - m d_h)/s_h, (v + left - n d_w)/s_w, c q + e] W[m,n,0,c q + e]
-//                   over the taps where both quotients are whole and inside G                    q = c_out / c_in
+//     dX[i,u,v,c] = sum over (m,n) and e < q of G[i, (u + top - m d_h)/s_h, (v + left - n d_w)/s_w, c q + e]
+//                   W[m,n,0,c q + e]        over the taps where both quotients are whole and inside G
+//     q = c_out / c_in
 //
 // At stride 1 this is a correlation like the forward pass, with the kernel flipped (depthwise_strip.cuh).
 #include "depthwise_strip.cuh"
@@ -17,7 +18,8 @@ __device__ inline int first_tap(int offset, int size, int stride, int dilation) 
 // reach them all, and from neighbouring columns of G, so a weight is loaded once and no tap is tried in vain.
 // period: how many taps lie between two that reach the same element, stride / gcd(stride, dilation), down and across.
 // Napkin, 3x3 at stride 2 in float: an element of dX and its quarter of G are 5 bytes, or 135 cycles for the 512 of a
-// warp. They have 9/4 taps on average, each of about 50 instructions for four pixels, with the search for the first about 250: 60 cycles.
+// warp. They have 9/4 taps on average, each of about 55 instructions for four pixels in four channels, and a search for
+// the first: about 300 instructions, or 75 cycles. Bound by memory.
 template <typename Real, int kVector>
 __global__ void __launch_bounds__(kThreads, 2)
     depthwise_grad_input(const Real* __restrict__ gy, const Real* __restrict__ w, Real* __restrict__ gx, Problem p,

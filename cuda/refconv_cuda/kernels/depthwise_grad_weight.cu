@@ -2,14 +2,14 @@
 //
 //     dW[m,n,0,l] = sum over (i,j,k) of X[i, y(j,m), x(k,n), l / q] G[i,j,k,l]        q = c_out / c_in
 //
-// X and G are large and dW is tiny: as fast as memory if all taps of a pixel are added up where its X and G have
-// been loaded. A block adds up all taps of kSlab channels over its share of the pixels, its threads' sums in a fixed order, and
-// writes a partial dW; sum_splits adds these in a fixed order. No atomics: the same result at every run.
+// X and G are large and dW is tiny: as fast as memory if all taps of a pixel are added up where its X and G have been
+// loaded. A block adds up kSlab channels over its share of the pixels, its threads' sums in a fixed order, and writes a
+// partial dW; sum_splits adds these in a fixed order. No atomics: the same result at every run.
 #include "depthwise.cuh"
 
 // Any kernel, stride, dilation and q. A worker of a block, which is as many lanes as make up a slab, has one tap and
-// every parts-th output row of the block's. partial: [splits, a_h, a_w, c_out], in the type of the sums; rows_each: how many rows
-// a split adds, counted through all images.
+// every parts-th output row of the block's. partial: [splits, a_h, a_w, c_out], in the type of the sums; rows_each: how
+// many rows a split adds, counted through all images.
 // Napkin, 3x3 at stride 2 in float: an output pixel and its four of X are 20 bytes a channel, or 34 cycles for a slab.
 // Nine taps of eight lanes are 2.25 warps, each with two loads of 16 bytes and about 12 instructions: 7 cycles of the
 // schedulers, at most 18 of L1.
@@ -119,14 +119,14 @@ __device__ inline void add_strip(const Real* __restrict__ gy, const Real* __rest
     }
 }
 
-// A kKernel x kKernel kernel, stride 1, dilation 1, q = 1 and an even number of channels. A worker, 16 lanes, holds all
-// taps of two channels in registers, and takes every eighth of the block's strips of 2 x 7 output pixels.
+// A kKernel x kKernel kernel, stride 1, dilation 1, q = 1 and channels in multiples of four. A worker, 16 lanes, holds
+// all taps of two channels in registers, and takes every eighth of the block's strips of 2 x 7 output pixels.
 // partial: as above; strips_each: how many strips a split adds, counted through all images.
-// Napkin, 7x7 in float: a strip of a warp's 32 threads is 896 elements of X and of G, 7,168 bytes or 377 cycles. It takes 2 * 7 * 49
-// * 2 = 1,372 multiply-adds, 8 rows of 13 loads and 14 loads of G, with their addresses about 1,800 instructions, or
-// 450 cycles of the schedulers: 0.8 of the memory roofline at best. 3x3: 252 multiply-adds and 50 loads, 110 cycles.
-// 49 taps in 2 channels are 98 registers: three blocks of 128 threads a multiprocessor, which keep 13 loads each in
-// flight, 40 KB where 4.3 TB/s at 600 ns want 20.
+// Napkin, 7x7 in float: a strip of a warp's 32 threads is 896 elements of X and of G, 7,168 bytes or 377 cycles. It
+// takes 2 * 7 * 49 * 2 = 1,372 multiply-adds, 8 rows of 13 loads and 14 loads of G, with their addresses about 2,300
+// instructions, or 575 cycles of the schedulers: 0.65 of the memory roofline at best. 3x3: 252 multiply-adds of about
+// 600 instructions, 150 cycles. 98 sums leave room for two blocks of 128 threads a multiprocessor, 13 loads of 8 bytes
+// each in flight, 27 KB where 4.3 TB/s at 600 ns want 20.
 template <typename Real, int kKernel>
 __global__ void __launch_bounds__(kStripThreads, 2)
     depthwise_grad_weight_strip(const Real* __restrict__ gy, const Real* __restrict__ x,

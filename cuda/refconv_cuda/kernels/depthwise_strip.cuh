@@ -9,18 +9,18 @@
 // registers, and adds it to each row of results that has a tap for it: an element of S is loaded once for up to
 // kRows kKernel results.
 //
-// Napkin, 7x7 in float on an H200, whose 4.3 TB/s are 19 bytes a cycle and multiprocessor. A warp has 32 threads of 4 x 7
-// results in 4 channels: 3,584 results, which move 28,672 bytes of X and Y, or 1,510 cycles. Meanwhile it issues 28 * 49 * 4
-// = 5,488 multiply-adds, 10 rows of 13 loads with their addresses, and 28 * 7 loads of weights, together about 6,900
-// instructions, or 1,720 cycles for four schedulers: multiply-adds bind as much as memory does, and 0.85 of the memory
-// roofline is the most to expect. 3x3, with two rows a thread: 504 multiply-adds and 36 loads for 56 results, about 850
-// instructions, or 215 cycles where memory takes 755. float16 and bfloat16 halve the bytes, not the multiply-adds: 3x3
-// stays bound by memory, 7x7 reaches at most 0.45 of its memory roofline.
-// Latency: a 7x7 warp multiplies for about 600 cycles between two rows, so that a second one on the same scheduler hides a
-// load; 112 sums and a row of 52 leave room for just these two. A 3x3 thread has 9 loads of 16 bytes in flight and
-// four blocks of 128 fit, 73 KB, where 4.3 TB/s at 600 ns want 20.
-// L2: a block of four strips across and four down is 28 x 16 pixels, and reads 34 x 22 for 7x7, 1.7 times as many; 28 x 8
-// and 30 x 10 for 3x3, 1.3 times.
+// Napkin, 7x7 in float on an H200, whose 4.3 TB/s are 19 bytes a cycle and multiprocessor. A warp has 32 threads of 4 x
+// 7 results in 4 channels: 3,584 results, which move 28,672 bytes of X and Y, or 1,510 cycles. Meanwhile it issues 28 *
+// 49 * 4 = 5,488 multiply-adds, 28 * 7 loads of weights, and 10 rows of 13 loads, which with their addresses are 140
+// instructions a row: about 7,300 in all, or 1,830 cycles for four schedulers. Multiply-adds bind as much as memory
+// does, and 0.8 of the memory roofline is the most to expect. 3x3, with two rows a thread: 504 multiply-adds of about
+// 1,100 instructions for 56 results, or 280 cycles where memory takes 755. float16 and bfloat16 halve the bytes, not
+// the multiply-adds: 3x3 stays bound by memory, 7x7 reaches at most 0.4 of its memory roofline.
+// Latency: a 7x7 warp multiplies for about 800 cycles between two rows, so that a second one on the same scheduler
+// hides a load; 112 sums and a row of 52 leave room for just these two. A 3x3 thread has 9 loads of 16 bytes in flight
+// and three blocks of 128 fit, 55 KB, where 4.3 TB/s at 600 ns want 20.
+// L2: a block of four strips across and four down is 28 x 16 pixels, and reads 34 x 22 for 7x7, 1.7 times as many;
+// 28 x 8 and 30 x 10 for 3x3, 1.3 times.
 #pragma once
 
 #include "depthwise.cuh"

@@ -1,6 +1,7 @@
 // Gradient by W, directly: one thread a weight, which adds up over all pixels.
 //
-//     dW[m,n,p,l] = sum over (i,j,k) of X[i, y(j,m), x(k,n), g(l) c_in/g + p] G[i,j,k,l]        terms outside X are zero
+//     dW[m,n,p,l] = sum over (i,j,k) of X[i, y(j,m), x(k,n), g(l) c_in/g + p] G[i,j,k,l]
+//                   terms outside X are zero
 //
 // Napkin: as many threads as weights, each with b out_h out_w terms in a row. The first layer of a ResNet has 9,408
 // weights, 71 threads for each of 132 multiprocessors that could hold 2,048, and three million terms each. What this

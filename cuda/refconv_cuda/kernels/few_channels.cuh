@@ -12,8 +12,8 @@ constexpr int kRuns = 2;       // of kFew channels: what a block stages at once 
 constexpr int kColumns = 64;   // of many channels: what a block computes
 constexpr int kThreads = 128;
 
-// How much of a block there is room for, by the type of the sums: of double, half as much as of float. No kernel takes more
-// than the 48 KB of shared memory that a block may have anywhere.
+// How much of a block there is room for, by the type of the sums: of double, half as much as of float. No kernel takes
+// more than the 48 KB of shared memory that a block may have anywhere.
 template <typename Real>
 struct Room {
     static constexpr int kShare = sizeof(typename Precision<Real>::Sum) / 4;
@@ -25,8 +25,8 @@ struct Room {
 };
 
 // One axis of a block. It computes pixels first + a * spacing for a < count, and stages source[origin] up to
-// source[origin + patch - 1]. Pixel a meets tap m at position a * step + (base + m * slope) / divisor - shift of the patch, if
-// that quotient is whole; else not at all.
+// source[origin + patch - 1]. Pixel a meets tap m at position a * step + (base + m * slope) / divisor - shift of the
+// patch, if that quotient is whole; else not at all.
 struct Axis {
     int first, spacing, count;
     int source, origin, patch, step;
@@ -40,8 +40,8 @@ struct Axis {
 __device__ inline Axis reading_axis(int number, int tile, int pixels, int source, int kernel, int stride, int dilation,
                                     int before) {
     int first = number * tile;
-    return {first,  1, min(tile, pixels - first), source, first * stride - before, (tile - 1) * stride + (kernel - 1) * dilation + 1,
-            stride, 0, dilation,                  1,      0};
+    int patch = (tile - 1) * stride + (kernel - 1) * dilation + 1;
+    return {first, 1, min(tile, pixels - first), source, first * stride - before, patch, stride, 0, dilation, 1, 0};
 }
 
 __device__ inline Axis reading_down(const Problem& p, int number, int tile) {
@@ -56,8 +56,8 @@ __device__ inline Axis reading_across(const Problem& p, int number, int tile) {
 
 // Pixels of the input, which gather from the output, j = (u + before - m d) / s. A tile holds pixels a stride apart, so
 // that a tap reaches all of them or none: the tiles of one remainder after another.
-__device__ inline Axis gathering_axis(int number, int tile, int pixels, int source, int kernel, int stride, int dilation,
-                                      int before) {
+__device__ inline Axis gathering_axis(int number, int tile, int pixels, int source, int kernel, int stride,
+                                      int dilation, int before) {
     int classes = min(stride, pixels), remainder = number % classes, skipped = number / classes * tile;
     int first = skipped * stride + remainder;
     int lowest = remainder + before - (kernel - 1) * dilation;
@@ -129,9 +129,9 @@ __device__ inline Channels<Real, kFew> some_channels(const Real* __restrict__ fr
     return value;
 }
 
-// Stages the patch in kEach runs of kFew neighbouring channels, of which `channels` exist; what lies outside the source, and
-// channels that there are not, are zeros. source: one image, from the first of these channels on; pitch: of the runs in
-// the patch; step: elements from pixel to pixel. Neighbouring threads read neighbouring runs.
+// Stages the patch in kEach runs of kFew neighbouring channels, of which `channels` exist; what lies outside the
+// source, and channels that there are not, are zeros. source: one image, from the first of these channels on; pitch: of
+// the runs in the patch; step: elements from pixel to pixel. Neighbouring threads read neighbouring runs.
 template <typename Real, int kEach>
 __device__ inline void stage_patch(Channels<Real, kFew>* patch, int pitch, const Real* __restrict__ source,
                                    const Axis& down, const Axis& across, int channels, int step, bool is_aligned) {

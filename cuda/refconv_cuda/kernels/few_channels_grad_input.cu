@@ -3,9 +3,9 @@
 //     dX[i,u,v,q] = sum over (m,n) and the l of q's group of G[i, (u + top - m d_h)/s_h, (v + left - n d_w)/s_w, l]
 //                   W[m,n,p(q),l]        over the taps where both quotients are whole and inside G
 //
-// Few input channels: from G's many channels to few of dX; few output channels: from few of G to many of dX. A tile holds pixels
-// that lie a stride apart. Its pixels have the same taps, and read neighbouring pixels of G: of the stride squared
-// problems that the gradient falls into, each block has one, and no tap is tried in vain.
+// Few input channels: from G's many channels to few of dX; few output channels: from few of G to many of dX. A tile
+// holds pixels that lie a stride apart. They have the same taps, and read neighbouring pixels of G: of the stride
+// squared problems that the gradient falls into, each block has one, and no tap is tried in vain.
 #include "few_to_many.cuh"
 #include "many_to_few.cuh"
 
@@ -32,7 +32,8 @@ __global__ void __launch_bounds__(kThreads, 2)
                           int tile_height, int tile_width) {
     int few = p.c_in_per_group(), many = p.c_out_per_group();
     FewTask task = gathering_task(p, tile_height, tile_width);
-    const Real* image = gy + static_cast<long long>(task.image) * p.out_height * p.out_width * p.c_out + task.group * many;
+    const Real* image =
+        gy + static_cast<long long>(task.image) * p.out_height * p.out_width * p.c_out + task.group * many;
     Real* result = gx + static_cast<long long>(task.image) * p.height * p.width * p.c_in + task.group * few;
     many_to_few(image, w + task.group * many, result, gathering_down(p, task.down, tile_height),
                 gathering_across(p, task.across, tile_width), tile_width, p.kernel_width, p.taps(), many, p.c_out, few,
@@ -47,7 +48,8 @@ __global__ void __launch_bounds__(kThreads, 2)
     int many = p.c_in_per_group(), few = p.c_out_per_group();
     FewTask task = gathering_task(p, tile_height, tile_width);
     int first = static_cast<int>(task.rest) * kColumns;
-    const Real* image = gy + static_cast<long long>(task.image) * p.out_height * p.out_width * p.c_out + task.group * few;
+    const Real* image =
+        gy + static_cast<long long>(task.image) * p.out_height * p.out_width * p.c_out + task.group * few;
     const Real* weights = w + static_cast<long long>(first) * p.c_out + task.group * few;
     Real* result = gx + static_cast<long long>(task.image) * p.height * p.width * p.c_in + task.group * many + first;
     few_to_many(image, weights, result, gathering_down(p, task.down, tile_height),

@@ -1,10 +1,11 @@
 // Gradient by W with up to four input or output channels a group: a sum over all output pixels, split among blocks.
 //
-//     dW[m,n,p,l] = sum over (i,j,k) of X[i, y(j,m), x(k,n), g(l) c_in/g + p] G[i,j,k,l]        terms outside X are zero
+//     dW[m,n,p,l] = sum over (i,j,k) of X[i, y(j,m), x(k,n), g(l) c_in/g + p] G[i,j,k,l]
+//                   terms outside X are zero
 //
 // A block goes through its share of the tiles of output pixels. For each it stages the pixels of X that their windows
-// share, once for all taps, and G; its threads add up in registers. Each writes a partial dW of its own,
-// and sum_splits adds these in a fixed order. No atomics: the same result at every run.
+// share, once for all taps, and G; its threads add up in registers. Each writes a partial dW, and sum_splits adds these
+// in a fixed order. No atomics: the same result at every run.
 #include "few_channels.cuh"
 
 // A tile of output pixels, by its number among those of all images.
@@ -12,13 +13,13 @@ __device__ inline FewTask weight_tile(const Problem& p, long long number, int ti
     return few_task(number, (p.out_width - 1) / tile_width + 1, (p.out_height - 1) / tile_height + 1, p.batch, 1);
 }
 
-// Few input channels. A block has kColumns output channels of a group, and rows (m,n,p) of dW by eights: a worker, eight threads, has
-// eight rows, a thread eight of them in two runs of four channels. Where there are fewer than 16 such workers, several
-// share the pixels of a tile. partial: [splits * parts, a_h, a_w, c_in/g, c_out], in the type of the sums; tiles_each: how many
-// tiles a split adds.
-// Napkin, 7x7, 3 -> 64, in float: for an output pixel a thread reads 8 elements of X and 2 runs of G from shared memory for 64
-// multiply-adds, with addresses about 90 instructions, 0.7 of what the schedulers could issue. 147 rows are 19 workers in
-// two blocks of ten. 3x3, 3 -> 64: 27 rows are four workers, and four parts of the pixels.
+// Few input channels. A block has kColumns output channels of a group and rows (m,n,p) of dW: a worker, eight threads,
+// has eight rows, each of its threads all of them in two runs of four channels. Where fewer than 16 workers have a row,
+// several share the pixels of a tile. partial: [splits * parts, a_h, a_w, c_in/g, c_out], in the type of the sums;
+// tiles_each: how many tiles a split adds.
+// Napkin, 7x7, 3 -> 64, in float: for an output pixel a thread reads 8 elements of X and 2 runs of G from shared memory
+// for 64 multiply-adds, with addresses about 90 instructions: 0.7 of what the schedulers could issue. 147 rows are 19
+// workers, ten of 16 in each of two blocks. 3x3, 3 -> 64: 27 rows are four workers, and four parts of the pixels.
 template <typename Real>
 __global__ void __launch_bounds__(kThreads, 2)
     few_inputs_grad_weight(const Real* __restrict__ gy, const Real* __restrict__ x,
@@ -96,11 +97,11 @@ __global__ void __launch_bounds__(kThreads, 2)
     }
 }
 
-// Few output channels. A block has two runs of four input channels of a group and up to 128 taps; a thread one tap, all the block's
-// input channels, all output channels, and every parts-th pixel of a tile. partial and tiles_each: as above.
-// Napkin, 3x3, 128 -> 3, in float: a pixel costs a thread three loads of 16 bytes for 32 multiply-adds. The lanes of a warp
-// read up to 9 taps of four pixels, about 8 cycles a load of shared memory, 20 in all for 32 multiply-adds of four
-// warps: bound by arithmetic, of which a quarter is for the fourth output channel that there is not.
+// Few output channels. A block has two runs of four input channels of a group and up to 128 taps; a thread one tap in
+// all of these channels and all output channels, for every parts-th pixel of a tile. partial and tiles_each: as above.
+// Napkin, 3x3, 128 -> 3, in float: a pixel costs a thread three loads of 16 bytes for 32 multiply-adds, which are 8
+// cycles of a multiprocessor's schedulers for a warp. Its lanes read nine taps of four pixels, some of them in the same
+// banks: shared memory takes 4 to 8 cycles a load, and binds.
 template <typename Real>
 __global__ void __launch_bounds__(kThreads, 2)
     few_outputs_grad_weight(const Real* __restrict__ gy, const Real* __restrict__ x,

@@ -2,14 +2,15 @@
 //
 //     D[pixel, c] = sum over (m,n) and f < few of S[the pixel that (m,n) meets, f] V[(m,n), f, c]
 //
-// A block has a tile of 128 pixels in 64 channels, and a thread 8 x 8 of them. It stages what the windows of the tile read
-// once, in four channels, and the weights in slices.
-// Napkin, 7x7 at stride 2, 3 -> 64, in float: for each tap a thread reads 8 pixels and 3 x 2 runs of four weights from shared memory, 14
-// loads of 16 bytes, for 3 * 64 = 192 multiply-adds: with about 20 other instructions, 0.85 of the multiply-adds that
-// the schedulers could issue. The lanes of a warp read 4 pixels and 8 runs of weights: a load of pixels is one cycle of
-// shared memory, one of weights too, so 14 cycles where the multiply-adds of four warps take 192.
-// Memory: a tile of 8 x 16 reads 21 x 37 pixels of X and writes 128 * 64 of Y. K = 147 makes 38 multiply-adds for each byte of
-// Y, twice what an H200 has per byte: the layer is bound by arithmetic in float; 4x4 at stride 4 and 3x3 by both.
+// A block has a tile of 128 pixels in 64 channels, and a thread 8 x 8 of them. It stages what the windows of the tile
+// read once, in four channels, and the weights in slices.
+// Napkin, 7x7 at stride 2, 3 -> 64, in float: for each tap a thread reads 8 pixels and 3 x 2 runs of four weights from
+// shared memory, 14 loads of 16 bytes, for 3 * 64 = 192 multiply-adds: with about 30 other instructions, 0.8 of the
+// multiply-adds that the schedulers could issue. The lanes of a warp read 4 pixels and 8 runs of weights: each load is
+// a cycle of shared memory, 14 where a warp's multiply-adds are 48 cycles of four schedulers.
+// Memory: a tile of 8 x 16 reads 21 x 37 pixels of X and writes 128 * 64 elements of Y. K = 147 makes 37 multiply-adds
+// for a byte of Y, of which an H200 has 8 in that time: bound by arithmetic in float, as K = 48 is with 12; 3x3, K =
+// 27, is bound by memory and arithmetic alike.
 #pragma once
 
 #include "few_channels.cuh"
@@ -19,8 +20,8 @@ struct WeightStrides {
     long long tap, few, many;
 };
 
-// source, result: one image, from the group's first channel, and of the result the block's first, on. many: how many of the
-// group's channels begin there. *_channels: of all groups.
+// source, result: one image, from the group's first channel, and of the result the block's first, on. many: how many of
+// the group's channels begin there. *_channels: of all groups.
 template <typename Real>
 __device__ inline void few_to_many(const Real* __restrict__ source, const Real* __restrict__ w,
                                    Real* __restrict__ result, const Axis& down, const Axis& across, int tile_width,
@@ -60,7 +61,9 @@ __device__ inline void few_to_many(const Real* __restrict__ source, const Real* 
             auto value = column < many ? P::load(from[column * strides.many]) : typename P::Sum(0);
             weights[row][column / kFew].of[column % kFew] = value;
         }
-        if (threadIdx.x < staged) offsets[threadIdx.x] = offset_of_tap(first_tap + threadIdx.x, kernel_width, down, across);
+        if (threadIdx.x < staged) {
+            offsets[threadIdx.x] = offset_of_tap(first_tap + threadIdx.x, kernel_width, down, across);
+        }
         __syncthreads();
         for (int t = 0; works && t < staged; ++t) {
             int offset = offsets[t];

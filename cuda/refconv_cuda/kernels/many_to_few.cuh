@@ -2,13 +2,13 @@
 //
 //     D[pixel, f] = sum over (m,n) and c of S[the pixel that (m,n) meets, c] V[(m,n), f, c]        for f < few
 //
-// A block has a tile of up to 512 pixels, a thread four of them in all of the few channels. What the windows of the tile read is
-// staged eight channels at a time, which are whole sectors of float, and used by all taps before the next eight.
-// Napkin, 3x3, 128 -> 3, in float: S is read 34 * 18 / (32 * 16) = 1.2 times. A tap and run of four channels costs a warp 4 loads
-// of its pixels, 16 cycles of shared memory, and 4 of weights that all lanes share; for 64 multiply-adds, which are 16
-// cycles for four schedulers. Shared memory binds: 9 taps of 128 channels of a warp's 128 pixels are 5,800 cycles, in which
-// memory could move 110 KB; they are 67 KB with G or Y. About 0.6 of the memory roofline; an implicit GEMM
-// whose tile is 64 columns wide multiplies 21 times as much as it must.
+// A block has a tile of up to 512 pixels, a thread four of them in all of the few channels. What the windows of the
+// tile read is staged eight channels at a time, whole sectors of float, and used by all taps before the next eight.
+// Napkin, 3x3, 128 -> 3, in float: S is read 34 * 18 / (32 * 16) = 1.2 times. A tap and run of four channels costs a
+// warp 4 loads of its pixels, 16 cycles of shared memory, and 4 of weights that all lanes share, for 64 multiply-adds,
+// which are 16 cycles of four schedulers. Shared memory binds: 9 taps of 128 channels of a warp's 128 pixels are 5,800
+// cycles, in which memory could move 110 KB; the 128 pixels are 67 KB. About 0.6 of the memory roofline. An implicit
+// GEMM whose tile is 64 columns wide multiplies 21 times as much as it must.
 #pragma once
 
 #include "few_channels.cuh"
@@ -52,7 +52,9 @@ __device__ inline void many_to_few(const Real* __restrict__ source, const Real* 
                 const Real* from = w + (first_tap + t) * strides.tap + f * strides.few + (first + c) * strides.many;
                 weights[t][c].of[f] = f < few && first + c < many ? P::load(*from) : typename P::Sum(0);
             }
-            if (threadIdx.x < staged) offsets[threadIdx.x] = offset_of_tap(first_tap + threadIdx.x, kernel_width, down, across);
+            if (threadIdx.x < staged) {
+                offsets[threadIdx.x] = offset_of_tap(first_tap + threadIdx.x, kernel_width, down, across);
+            }
             __syncthreads();
             for (int t = 0; works && t < staged; ++t) {
                 int offset = offsets[t];

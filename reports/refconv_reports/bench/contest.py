@@ -17,7 +17,7 @@ from refconv_reports.bench.peaks import Peaks
 from refconv_reports.bench.timing import Timing, Unsynchronised
 
 SECONDS = {"gpu": 0.08, "cpu": 0.25, "simulator": 0.25}  # of one case's rounds, roughly
-FASTER_THAN_MEMORY = 2.0  # times; beyond it, what was timed did not move its operands
+FASTER_THAN_MEMORY = 2.0  # times; beyond it, what was timed did not read its operands
 CLOSE = 2.0**-10  # of the largest element, what another algorithm may lose; narrow formats, four roundings
 
 
@@ -141,10 +141,10 @@ class Contest:
         return cell.right
 
     def _plausible(self, case: Case, work: traffic.Work, timing: Timing) -> None:
-        """Nothing moves its operands faster than the memory: if it seems so, the work was elsewhere."""
-        if self.peaks is not None and timing.median * self.peaks.bandwidth * FASTER_THAN_MEMORY < work.bytes:
+        """Nothing reads its operands faster than the memory: if it seems so, the work was elsewhere."""
+        if self.peaks is not None and timing.median * self.peaks.bandwidth * FASTER_THAN_MEMORY < work.read:
             raise Unsynchronised(
-                f"{case.name} seems to move {work.bytes / timing.median / 1e12:.1f} TB/s on {case.layer.problem}, "
+                f"{case.name} seems to read {work.read / timing.median / 1e12:.1f} TB/s on {case.layer.problem}, "
                 f"but the memory has {self.peaks.bandwidth / 1e12:.1f}"
             )
 

@@ -19,17 +19,19 @@ from refconv_reports.bench.peaks import Peaks
 
 @dataclass(frozen=True)
 class Work:
-    """flop: of the dense index sum; bytes: operands read once and the result written once."""
+    """flop: of the dense index sum; bytes: operands read once and the result written once; read: the operands' part."""
 
     flop: int
     bytes: int
+    read: int
 
 
 def work(problem: Problem, operator: Operator, dtype: str) -> Work:
     """The work of one operator. dtype: by name."""
     shapes = {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
-    elements = sum(math.prod(shapes[name]) for name in OPERANDS[operator]) + math.prod(problem.result_shape(operator))
-    return Work(2 * problem.multiplications, elements * format_of(dtype).dtype.itemsize)
+    itemsize = format_of(dtype).dtype.itemsize
+    read = itemsize * sum(math.prod(shapes[name]) for name in OPERANDS[operator])
+    return Work(2 * problem.multiplications, read + itemsize * math.prod(problem.result_shape(operator)), read)
 
 
 def least_seconds(what: Work, dtype: str, peaks: Peaks | None) -> float | None:

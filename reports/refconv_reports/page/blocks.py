@@ -111,6 +111,11 @@ def ratio(value: float) -> str:
     return f"{value:.2f}" if 0.1 <= value < 10 else number(value)
 
 
+def percent(share: float) -> str:
+    """Three significant figures at most: 100%, 62.5%."""
+    return f"{100 * share:.3g}%"
+
+
 def duration(seconds: float) -> str:
     """With its unit: 12 ns, 3.4 µs, 56 ms, 1.2 s."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):

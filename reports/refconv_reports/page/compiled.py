@@ -6,9 +6,11 @@ import statistics
 from collections.abc import Sequence
 
 from refconv_cuda.kernel_report.figures import Figures, Report
-from refconv_reports.page.blocks import Block, Cell, Code, Paragraph, Section, Table, Text, count
+from refconv_reports.page.blocks import Block, Cell, Code, Paragraph, Section, Table, Text, count, percent
 from refconv_reports.page.drawing import COLOURS, Sheet, figure, ticks
 from refconv_reports.page.stored import Stored
+
+MANY = 30  # kernels: beyond that, a row for each is for who looks for one
 
 
 def compiled(stored: Stored) -> Section | None:
@@ -71,19 +73,32 @@ def _shown(figures: Figures | None) -> tuple[object, ...]:
 
 def _plot(report: Report) -> Block:
     """The occupancy of each kernel, from its lowest to its highest architecture."""
-    spans = {
+    each = {
         name: [figures.occupancy for figures in kernel.on.values() if figures.occupancy is not None]
         for name, kernel in report.kernels.items()
     }
-    spans = {name: values for name, values in spans.items() if values}
-    least = min(spans, key=lambda name: min(spans[name]))
+    each = {name: values for name, values in each.items() if values}
+    least = min(each, key=lambda name: min(each[name]))
+    spans = each if len(each) <= MANY else _templates(each)
     told = (
-        f"Occupancy under CUDA {report.cuda}: half of {count(len(spans), 'kernel')} fill at least "
-        f"{statistics.median(min(values) for values in spans.values()):.0%} of a multiprocessor's warps on every "
-        f"architecture; the lowest is {min(spans[least]):.0%}, "
+        f"Occupancy under CUDA {report.cuda}: half of {count(len(each), 'kernel')} fill at least "
+        f"{percent(statistics.median(min(values) for values in each.values()))} of a multiprocessor's warps on every "
+        f"architecture; the lowest is {percent(min(each[least]))}, "
     )
-    caption: Text = (told, Code(least), ". From the lowest architecture to the highest.")
+    of = "the architectures" if spans is each else "a template's instances and the architectures"
+    caption: Text = (told, Code(least), f". From the lowest to the highest of {of}.")
     return figure("occupancy", lambda sheet: _draw(sheet, spans), caption, f"{told}{least}.")
+
+
+def _templates(each: dict[str, list[float]]) -> dict[str, list[float]]:
+    """One row a template, with how many instances it has."""
+    instances: dict[str, list[list[float]]] = {}
+    for name, values in each.items():
+        instances.setdefault(name.partition("<")[0], []).append(values)
+    return {
+        name if len(some) == 1 else f"{name} ({len(some)})": [value for values in some for value in values]
+        for name, some in instances.items()
+    }
 
 
 def _draw(sheet: Sheet, spans: dict[str, list[float]]) -> None:
@@ -109,8 +124,7 @@ def _draw(sheet: Sheet, spans: dict[str, list[float]]) -> None:
     axes.tick_params(axis="y", length=0, labelcolor=COLOURS["ink"])
     axes.grid(True, axis="x")
     axes.spines["left"].set_visible(False)
-    of = "" if sheet.narrow else " of the architectures"
-    axes.set_xlabel(f"occupancy, lowest (filled) and highest{of}")
+    axes.set_xlabel("occupancy, lowest (filled) and highest")
 
 
 def _brief(name: str, most: int) -> str:
@@ -130,7 +144,7 @@ def _occupancy(report: Report) -> Table:
         "figures of the one before it is left out. ",
         "+ stands before the bytes that a thread spills.",
     )
-    return Table(caption, ["kernel", "threads", *names], rows)
+    return Table(caption, ["kernel", "threads", *names], rows, folded=len(rows) > MANY)
 
 
 def _registers(reports: Sequence[Report], architecture: str) -> Table:
@@ -140,7 +154,7 @@ def _registers(reports: Sequence[Report], architecture: str) -> Table:
         found = [report.kernels[name].on.get(architecture) if name in report.kernels else None for report in reports]
         rows.append([Cell(Code(name)), *(_cell(figures, shade=True) for figures in found)])
     caption = f"The same on {architecture}, which every one of these compilers knows, by CUDA version"
-    return Table(caption, ["kernel", *(f"CUDA {report.cuda}" for report in reports)], rows)
+    return Table(caption, ["kernel", *(f"CUDA {report.cuda}" for report in reports)], rows, folded=len(rows) > MANY)
 
 
 def _cell(figures: Figures | None, *, shade: bool) -> Cell:
@@ -149,5 +163,5 @@ def _cell(figures: Figures | None, *, shade: bool) -> Cell:
     if figures.error:
         return Cell("fails", number=True, tone="bad")
     spills = f"+{figures.spilled}" if figures.spilled else ""
-    occupancy = f" · {figures.occupancy:.0%}" if figures.occupancy is not None else ""
+    occupancy = f" · {percent(figures.occupancy)}" if figures.occupancy is not None else ""
     return Cell(f"{figures.registers}{spills}{occupancy}", number=True, level=figures.occupancy if shade else None)

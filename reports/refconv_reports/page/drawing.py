@@ -43,10 +43,10 @@ COLOURS = {
 MARKS = (("one", "o"), ("two", "s"), ("three", "^"), ("four", "D"))  # told apart by shape as well
 WIDE, NARROW = 920, 336  # CSS pixels
 SIZE = 12.0
+ROOM = 1.6  # on both sides of a logarithmic axis; its square is above 5 / 2, so that one value has a tick
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "refconv",
-    "svg.id": None,
     "font.family": "DejaVu Sans",  # comes with matplotlib; it is wide, so what fits with it fits with any other
     "font.size": SIZE,
     "text.color": COLOURS["ink"],
@@ -131,17 +131,22 @@ def ticks(axes: Axes, which: str, values: Sequence[float], labels: Sequence[str]
     axis.set_minor_locator(NullLocator())
 
 
-def log_axis(axes: Axes, which: str, values: Sequence[float], most: int = 6) -> tuple[float, float]:
-    """A logarithmic axis that has room for the values; returns its limits. Ticks at powers of ten, or 1, 2, 5."""
-    low, high = min(values) / 1.5, max(values) * 1.5
+def log_axis(axes: Axes, which: str, values: Sequence[float]) -> tuple[float, float]:
+    """A logarithmic axis that has room for the values; returns its limits."""
+    low, high = min(values) / ROOM, max(values) * ROOM
     axes.set(**{f"{which}scale": "log", f"{which}lim": (low, high)})
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    marks = [10.0**power for power in powers if low <= 10.0**power <= high]
-    if len(marks) < 3:
-        fine = [step * 10.0**power for power in powers for step in (1, 2, 5)]
-        marks = [mark for mark in fine if low <= mark <= high]
-    ticks(axes, which, marks[:: -(-len(marks) // most)])
+    ticks(axes, which, log_ticks(low, high))
     return low, high
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Ticks between the two, so far apart that their labels have room: 1, 2, 5; 1, 5; powers of ten, thinned."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    span = math.log10(high / low)
+    steps = (1, 2, 5) if span < 1.25 else (1, 5) if span < 2 else (1,)
+    marks = [step * 10.0**power for power in powers for step in steps]
+    inside = [mark for mark in marks if low <= mark <= high]
+    return inside[:: -(-len(inside) // most)]
 
 
 def _svg(slug: str, draw: Callable[[Sheet], None], width: int, alt: str) -> str:

@@ -125,6 +125,7 @@ def _draw(sheet: Sheet, found: Sequence[Duel], peer: str) -> None:
             [rows[duel.own.layer] for duel in some],
             ms=7,
             gid=sheet.name(f"ratio-{operator}", titles),
+            clip_on=False,
             **style,  # type: ignore[arg-type]
         )
         handles.append(Line2D([], [], label=operator, ms=7, **style))  # type: ignore[arg-type]

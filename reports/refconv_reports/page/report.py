@@ -48,7 +48,7 @@ def _known(stored: Stored) -> list[tuple[str, Text]]:
         if ours:
             told = f"all {len(laws)}" if not broken else f"{len(laws) - broken} of {len(laws)}"
             examples = f"{sum(law.examples for law in laws):,} examples"
-            known.append(("Our kernels", f"In {count(len(ours), 'run')}, {told} laws tried hold, in {examples}."))
+            known.append(("Laws", f"In {count(len(ours), 'run')}, {told} laws tried hold, in {examples}."))
         others = [finding for _, finding in stored.findings if finding.laws]
         faulty = [finding for finding in others if any(law.verdict == "broken" for law in finding.laws)]
         if others:

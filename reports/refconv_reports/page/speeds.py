@@ -30,8 +30,8 @@ def simulator(run: Run) -> list[Block]:
         for name, both in rates.items()
     ]
     switch = f" One switch from thread to thread takes {number(statistics.median(switches))} ns." if switches else ""
-    caption = f"Small problems a second on the simulator, one process: plain, and with every access checked.{switch}"
-    return [Table(caption, ["kernel", "plain", "checked", "cost of checking"], rows)] if rows else []
+    caption = f"Problems a second on the simulator: plain, and with every access checked.{switch}"
+    return [Table(caption, ["kernel", "plain", "checked", "times slower checked"], rows)] if rows else []
 
 
 def laws(run: Run) -> list[Block]:

@@ -164,7 +164,7 @@ def _result(path: Path, benchmark: Benchmark) -> Result:
             Problem.parse(result.problem)
             if not result.certified and (result.role != "peer" or not result.inexact):
                 raise ValueError("a result that is not certified must be a peer's, and say what is inexact")
-    except ValueError as error:
+    except (msgspec.ValidationError, ValueError) as error:
         raise InputError(f"{path}, {benchmark.name}: {error}") from None
     if isinstance(result, Layer):
         return msgspec.structs.replace(result, seconds=benchmark.stats.median)
