@@ -17,6 +17,7 @@ from refconv.formats import FLOATS, format_of
 from refconv.implementation import Implementation
 from refconv.problem import OPERATORS, Problem
 from refconv_properties import strategies
+from refconv_properties.broken import NotApplicable
 from refconv_properties.laws import catalogue
 from refconv_properties.search import Plan, Searching
 from refconv_properties.subject import Subject
@@ -217,6 +218,14 @@ def test_a_nan_that_is_swallowed_is_found(name):
             return np.where(np.isnan(result), result.dtype.type(0), result)
 
     assert verdict("locality", Swallows(lambda values: values), name) == "broken"
+
+
+def test_a_sum_without_a_bound_is_no_example():
+    # 2^22 terms, of which a tensor core may lose everything: u = 2^-22.
+    problem = Problem.parse("b1h2048w2048i1o1k1")
+    subject = Subject(Implementation("it", "it", "host", ("tf32",), ("grad_weight",), windows), format_of("tf32"))
+    with pytest.raises(NotApplicable, match="no bound exists for 4,194,304 terms in tf32"):
+        LAWS["rounding"].body(subject, problem, 0)
 
 
 # -- large sums --------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def side_by_side(reports: Sequence[Report]) -> Iterator[str]:
             yield from _wrapped(brief(together), cells)
         yield ""
     yield "A number: it compiles without a warning, and takes so many registers a thread; + the bytes that it spills."
-    yield "-: this CUDA does not know the architecture. FAILS: the kernel does not compile."
+    yield "-: unknown to this CUDA, or without what the kernel needs. FAILS: the kernel does not compile."
     yield ""
     yield from totals(reports)
 
