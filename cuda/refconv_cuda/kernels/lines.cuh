@@ -7,8 +7,8 @@
 #include "packed.cuh"
 #include "staging.cuh"
 
-// Rows of A, `kApart` apart in the tile: pixels from which the taps lead on. bases: of the tile's rows, from the thread's
-// first one on.
+// Rows of A, `kApart` apart in the tile: pixels from which the taps lead on. bases: of the tile's rows, from the
+// thread's first one on.
 template <typename Real, int kCount_, int kApart>
 struct PixelLines {
     static constexpr int kCount = kCount_;

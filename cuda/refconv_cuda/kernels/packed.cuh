@@ -1,4 +1,4 @@
-// Neighbours on their way from global to shared memory as the words that they lie in, so that halves are not taken apart.
+// Neighbours on their way from global to shared memory as the words that they lie in: halves are not taken apart.
 //
 // An array of halves in registers is one register a half, packed again when it is stored: two instructions for each
 // element that is moved. It is filled as an array would be: load_vector, clear, or element by element.

@@ -10,11 +10,14 @@
 // ever transposed. Rows are 16 bytes longer than the slice, so that 8 rows of a fragment begin in different banks
 // (40 or 136 halves are 20 or 68 words: multiples of 4 words, all different modulo 32).
 //
-// Napkin, 128x128x32 in halves, 8 warps of 64x32: a slice is 16 KB from L2 for 0.5 M multiply-adds, 32 for each byte:
-// 790 TFLOP/s would ask for 12 TB/s, L2 has about half of that. And a warp reads (64 + 32) 16 elements from shared
-// memory for 64 * 32 * 16 multiply-adds, so 128 bytes a clock feed 1,365 of them, 5/6 of what mma.sync reaches on an
-// H100, some 60 % of its peak. So L2 limits the 1x1 layers, shared memory the others. TF32 has half the elements in a
-// slice, 128x128x16, and half the rate: the same bytes a second.
+// Napkin, 128x128x32 in halves, 8 warps of 64x32: a warp reads (64 + 32) 16 elements from shared memory for 64 * 32 * 16
+// multiply-adds, so its 128 bytes a clock feed 1,365 of them: a little more than the 60 % of 2,048 that mma.sync reaches
+// on an H100. A slice is 16 KB for 0.5 M multiply-adds, 32 for each byte, so that rate asks for 9 TB/s. L2 has about half
+// of it: it limits the 1x1 layers, while with a larger kernel the same pixels come again, many of them from L1. TF32 has
+// half the elements in a slice, 128x128x16, and half the rate: the same bytes a second. The sums alone are 64 registers a
+// thread, and with some 160 in all a multiprocessor holds one block of the large tile or three of the small one.
+// What compilers make of it (11.8 to 13.5, from sm_75 on): halves are read by ldmatrix, 12 for the 32 products of a
+// warp's slice; bfloat16 and TF32 by 48 generic loads of one word each. So expect halves to be the fastest.
 #pragma once
 
 #include <mma.h>
@@ -146,8 +149,8 @@ struct TensorTile {
         }
     }
 
-    // Writes this warp's part, after `multiply`. rows.at(row): the first element of that row of C, of the tile's kM, null
-    // where there is none; columns: how many of the tile's kN exist. kVector: kEach where their number and addresses
+    // Writes this warp's part, after `multiply`. rows.at(row): the first element of that row of C, of the tile's kM,
+    // null where there is none; columns: how many of the tile's kN exist. kVector: kEach where their number and addresses
     // allow for it. `shared` has served: each warp has room of its own there for a row of fragments.
     template <int kVector, typename Result, typename Rows, typename SharedType>
     __device__ void write(const Rows& rows, int columns, SharedType& shared) const {

@@ -55,7 +55,9 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
     LinesAlongTerms<T::kEach, kVector, BothLines<LinesA, LinesB>> both({lines_a, lines_b}, channels, mine.term);
     using Values = typename T::Values;
     auto fetch = [&](Values* values_a, Values* values_b) {
-        both.template fetch<kK>([&](int l) -> Values& { return l < T::kFetchesA ? values_a[l] : values_b[l - T::kFetchesA]; });
+        both.template fetch<kK>([&](int l) -> Values& {  // those of A come first
+            return l < T::kFetchesA ? values_a[l] : values_b[l - T::kFetchesA];
+        });
     };
     T tile;
     int slices = slices_of(static_cast<long long>(class_.taps.count()) * channels, kK);
