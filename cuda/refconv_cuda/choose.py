@@ -50,7 +50,7 @@ def _judged(implementation: OnDevice, operator: Operator, problem: Problem, dtyp
     refusal = _refusal(implementation, problem, dtype)
     if refusal:
         return Candidate(implementation, None, float("inf"), "", refusal)
-    work = implementation.work(operator, problem)
+    work = implementation.work(operator, problem, dtype)
     rate = (TENSOR_RATES if work.tensor else RATES)[dtype]
     waves = -(-work.blocks // MULTIPROCESSORS)
     filled = work.blocks / (waves * MULTIPROCESSORS) if waves else 1.0

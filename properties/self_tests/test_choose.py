@@ -1,5 +1,6 @@
 """The chooser: what it counts, what it picks, how it is overruled, and what it prints."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -17,14 +18,14 @@ from refconv.layers import Layer, read
 from refconv.problem import OPERATORS, Problem
 from refconv_cuda import choose, convolution, device
 from refconv_cuda.launchers.auto import Auto
-from refconv_cuda.launchers.work import least_elements, product_shape, tiled_product
+from refconv_cuda.launchers.work import dense_product_shape, least_elements, product_shape, tiled
 from refconv_properties import strategies
 
 OPERANDS = {"forward": ("x", "w"), "grad_input": ("gy", "w"), "grad_weight": ("gy", "x")}
 SIMULATOR = device.find("simulator")
 LAYERS = Path(__file__).parents[2] / "reports" / "layers.csv"
 SMALL = [Layer(text, Problem.parse(text)) for text in ("b1h5w5i1o1k3", "b2h9w9i16o16k3p1")]
-BASELINES = {"implicit-gemm-64"}
+BASELINES: set[str] = set()
 LARGE = Problem.parse("b256h56w56i64o64k3p1")
 KERNELS = {kernel.name: kernel for kernel in convolution.KERNELS}
 AUTO = convolution.auto
@@ -47,15 +48,17 @@ def test_the_product_of_each_operator_has_as_many_products_as_the_index_sum(prob
 
 def test_a_tail_counts_as_a_whole_tile():
     problem = Problem.parse("b1h5w13i3o65k1")  # 65 pixels, 65 output channels, 3 terms
-    assert tiled_product("forward", problem, m=64, n=64, k=16) == (4 * 64 * 64 * 16, 4)
-    assert tiled_product("forward", problem, m=5, n=13, k=1, splits=3) == (problem.multiplications, 195)
+    shape = product_shape("forward", problem)
+    assert tiled(shape, 1, m=64, n=64, k=16) == (4 * 64 * 64 * 16, 4)
+    assert tiled(shape, 1, m=5, n=13, k=1) == (problem.multiplications, 65)
 
 
 def test_a_strided_gradient_may_leave_out_what_lies_between():
     problem = Problem.parse("b1h8w8i8o8k4s2")
-    whole, _ = tiled_product("grad_input", problem, m=8, n=8, k=8)
-    dense, _ = tiled_product("grad_input", problem, m=8, n=8, k=8, dense=True)
-    assert whole == 4 * dense
+    *sides, terms = product_shape("grad_input", problem)
+    assert dense_product_shape("grad_input", problem) == (*sides, terms // 4)
+    for operator in ("forward", "grad_weight"):
+        assert dense_product_shape(operator, problem) == product_shape(operator, problem)
 
 
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
@@ -63,8 +66,8 @@ def test_a_strided_gradient_may_leave_out_what_lies_between():
 def test_work_is_never_less_than_the_problem_asks_for(kernel, problem):
     if kernel.supports(problem) is not True:
         return
-    for operator in OPERATORS:
-        work = kernel.work(operator, problem)
+    for operator, dtype in itertools.product(OPERATORS, kernel.dtypes):
+        work = kernel.work(operator, problem, dtype)
         least = problem.multiplications if operator != "grad_input" else 0  # what no window reaches has no products
         assert work.multiply_adds >= least
         assert work.elements >= least_elements(problem)
@@ -153,7 +156,7 @@ def test_the_choice_is_told(refconv):
     for operator in OPERATORS:
         assert f"\n{operator}: " in ran.out
     assert "  not im2col, warp-tiled, pointwise: is for float32, float64\n" in ran.out
-    assert re.search(r"tile 64x64x16, \d+ splits", ran.out)
+    assert re.search(r"tile 64x64x32, \d+ splits", ran.out)
 
 
 def test_nobody_needs_to_read_to_the_end():

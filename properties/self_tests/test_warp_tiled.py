@@ -340,7 +340,7 @@ def test_a_long_sum_is_split_until_the_machine_is_full(rows, least):
     ],
 )
 def test_the_tile_is_chosen_by_the_problem(text, operator, size):
-    work = WarpTiled().work(operator, Problem.parse(text))
+    work = WarpTiled().work(operator, Problem.parse(text), "float32")
     assert work.note.split(",")[0] == f"tile {TILES['float32'][size]}"
 
 
@@ -353,7 +353,7 @@ def test_vectors_are_moved_where_channels_and_addresses_allow_for_it():
     assert takes_vectors(half, [aligned], 2)
     for offset in (1, 2, 3):
         assert not takes_vectors(whole, [aligned, memory[(-memory.ctypes.data // 4) % 4 + offset :]], 4)
-    assert WarpTiled().work("forward", half).note.endswith("single elements")
+    assert WarpTiled().work("forward", half, "float32").note.endswith("single elements")
 
 
 class Recorder:

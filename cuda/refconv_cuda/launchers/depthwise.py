@@ -97,9 +97,9 @@ class Depthwise(OnDevice):
             "7 splits": Depthwise(strips=False, splits=7, device_=self._chosen),
         }
 
-    def work(self, operator: Operator, problem: Problem) -> Work:
+    def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """Each element read about once; the multiply-adds are few."""
-        path = self.path(problem, "float32")
+        path = self.path(problem, dtype)
         each = path.vector * (STRIP_COLUMNS * STRIP_ROWS[path.strip] if path.strip else PIXELS)
         result = problem.x_shape if operator == "grad_input" else problem.y_shape
         blocks = max(1, math.prod(result) // (path.threads * each))

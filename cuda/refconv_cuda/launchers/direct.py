@@ -24,7 +24,7 @@ class Direct(OnDevice):
             for dtype in self.dtypes:
                 yield Instance(*self._kernel(operator, C_NAMES[dtype]), ELEMENTWISE_THREADS)
 
-    def work(self, operator: Operator, problem: Problem) -> Work:
+    def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """Every product by itself: what it reads comes from the caches."""
         blocks = -(-math.prod(problem.result_shape(operator)) // ELEMENTWISE_THREADS)
         return Work(problem.multiplications, least_elements(problem), blocks, pace=0.1, note="one thread an element")

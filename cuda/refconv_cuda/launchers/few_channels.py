@@ -110,9 +110,9 @@ class FewChannels(OnDevice):
             name: FewChannels(tile=tile, splits=splits, device_=self._chosen) for name, (tile, splits) in made.items()
         }
 
-    def work(self, operator: Operator, problem: Problem) -> Work:
+    def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """Each element read about once; few channels count as four, and many in whole blocks of them."""
-        outputs, tile = _has_few_outputs(problem), self._tile(operator, problem, "float32")
+        outputs, tile = _has_few_outputs(problem), self._tile(operator, problem, dtype)
         few, many = sorted((problem.c_in_per_group, problem.c_out_per_group))
         tiles = problem.batch * problem.groups * _tiles(operator, problem, tile)
         taps = problem.kernel.height * problem.kernel.width

@@ -11,7 +11,7 @@ from refconv_cuda import geometry
 from refconv_cuda.device import Array
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, FILLING_BLOCKS, OnDevice
-from refconv_cuda.launchers.work import Work, least_elements, tiled_product
+from refconv_cuda.launchers.work import Work, least_elements, product_shape, tiled
 
 LIBRARY_TILE = (128, 128, 8)  # what cuBLAS, which does not say, is taken to use
 
@@ -28,10 +28,13 @@ class Im2col(OnDevice):
             for kernel in ("im2col", "col2im"):
                 yield Instance(f"{kernel}.cu", f"{kernel}<{C_NAMES[dtype]}>", ELEMENTWISE_THREADS)
 
-    def work(self, operator: Operator, problem: Problem) -> Work:
+    def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """The library's product, at nearly its full rate, and the columns, written once and read once."""
         m, n, k = LIBRARY_TILE
-        multiply_adds, blocks = tiled_product(operator, problem, m=m, n=n, k=k)
+        outputs, c_out, taps = product_shape("forward", problem)
+        # Products of G and W are columns, too, and col2im adds them.
+        shape = (outputs, taps, c_out) if operator == "grad_input" else product_shape(operator, problem)
+        multiply_adds, blocks = tiled(shape, problem.groups, m=m, n=n, k=k)
         return Work(
             multiply_adds,
             least_elements(problem) + 2 * math.prod(columns_shape(problem)),

@@ -13,7 +13,7 @@ from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import C_NAMES, FILLING_BLOCKS, MOST_BLOCKS, SUMS, OnDevice, sum_of_splits
-from refconv_cuda.launchers.work import Work, least_elements, product_shape, tiled_product
+from refconv_cuda.launchers.work import Work, least_elements, product_shape, tiled
 
 
 @dataclass(frozen=True)
@@ -82,19 +82,19 @@ class ImplicitGemm(OnDevice):
             for name, (tile, splits) in made.items()
         }
 
-    def work(self, operator: Operator, problem: Problem) -> Work:
+    def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """The product in tiles; a tile of fewer registers reuses less of what it stages."""
         tile = self.tile
         rows, columns, terms = product_shape(operator, problem)
         splits, _ = (
             self._split(self._blocks(rows, columns, problem.groups), terms) if operator == "grad_weight" else (1, 0)
         )
-        multiply_adds, blocks = tiled_product(operator, problem, m=tile.m, n=tile.n, k=tile.k, splits=splits)
+        multiply_adds, tiles = tiled((rows, columns, terms), problem.groups, m=tile.m, n=tile.n, k=tile.k)
         partial = 2 * splits * math.prod(problem.w_shape) if splits > 1 else 0
         return Work(
             multiply_adds,
             least_elements(problem) + partial,
-            blocks,
+            tiles * splits,
             pace=0.6 if tile.rows * tile.columns >= 16 else 0.25,
             launches=1 + (splits > 1),
             note=f"tile {tile}" + (f", {splits} splits" if splits > 1 else ""),

@@ -86,8 +86,8 @@ class OnDevice:
         """True, or a sentence that says why the kernels do not take the problem."""
         return True
 
-    def work(self, operator: Operator, problem: Problem) -> Work:
-        """What an operator has to do on a problem, for the chooser."""
+    def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
+        """What an operator has to do on a problem in the format of that name, for the chooser."""
         raise NotImplementedError
 
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:

@@ -33,9 +33,9 @@ class Pointwise(WarpTiled):
                 for tile in (TILES[dtype][size] for size in SIZES):
                     yield self.instance("pointwise", operator, dtype, VECTOR, tile)
 
-    def work(self, operator: Operator, problem: Problem) -> Work:
+    def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """That of `WarpTiled`, at a slightly better pace where nothing is gathered."""
-        work = super().work(operator, problem)
+        work = super().work(operator, problem, dtype)
         plain = self.family_for(problem, VECTOR) == "pointwise"
         return replace(work, pace=0.88) if plain and work.pace > 0.8 else work
 

@@ -122,6 +122,6 @@ class TensorCore(Tiled):
         """The kernel for a vector and a tile, and from which architecture on there is one."""
         return replace(super().instance(family, operator, dtype, vector, tile), least=_BY_STORAGE[dtype].least)
 
-    def work(self, operator: Operator, problem: Problem) -> Work:
+    def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """The product in tiles, without the terms between strides."""
-        return replace(self._work(operator, problem, "float16", (0.5, 0.1)), tensor=True)
+        return replace(self._work(operator, problem, format_of(dtype).storage, (0.5, 0.1)), tensor=True)

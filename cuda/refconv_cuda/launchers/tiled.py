@@ -18,7 +18,7 @@ from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.gathered import Product, takes_vectors
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import SUMS, OnDevice, sum_of_splits
-from refconv_cuda.launchers.work import Work, least_elements, tiled_product
+from refconv_cuda.launchers.work import Work, dense_product_shape, least_elements, tiled
 
 MULTIPROCESSORS = 132  # of an H100
 Size = Literal["large", "small"]
@@ -130,14 +130,13 @@ class Tiled(OnDevice):
         """The product in tiles, without the terms between strides. paces: in vectors, and in single elements."""
         vector, tile = self._choose(operator, problem, dtype, ())
         splits, _ = self._split(operator, problem, tile)
-        multiply_adds, blocks = tiled_product(
-            operator, problem, m=tile.m, n=tile.n, k=tile.k, splits=splits, dense=True
-        )
+        shape = dense_product_shape(operator, problem)
+        multiply_adds, tiles = tiled(shape, problem.groups, m=tile.m, n=tile.n, k=tile.k)
         added = splits > 1 or (operator == "grad_weight" and SUMS[dtype] != dtype)  # by a kernel of its own
         return Work(
             multiply_adds,
             least_elements(problem) + (2 * splits * math.prod(problem.w_shape) if added else 0),
-            blocks,
+            tiles * splits,
             pace=paces[0] if vector > 1 else paces[1],
             launches=1 + added,
             note=", ".join(

@@ -88,6 +88,6 @@ class WarpTiled(Tiled):
         """float or double."""
         return C_NAMES[dtype]
 
-    def work(self, operator: Operator, problem: Problem) -> Work:
+    def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """The product in tiles, without the terms between strides."""
-        return self._work(operator, problem, "float32", (0.85, 0.6))
+        return self._work(operator, problem, dtype, (0.85, 0.6))

@@ -44,15 +44,15 @@ def product_shape(operator: Operator, problem: Problem) -> tuple[int, int, int]:
     return taps * p.c_in_per_group, p.c_out_per_group, outputs
 
 
-def tiled_product(
-    operator: Operator, problem: Problem, *, m: int, n: int, k: int, splits: int = 1, dense: bool = False
-) -> tuple[int, int]:
-    """Multiply-adds and blocks of that product in m x n tiles and slices of k: tails count as if they were whole.
-
-    dense: a strided grad_input without the terms between its strides.
-    """
+def dense_product_shape(operator: Operator, problem: Problem) -> tuple[int, int, int]:
+    """The same, where a strided grad_input has no terms between its strides."""
     rows, columns, terms = product_shape(operator, problem)
-    if dense and operator == "grad_input":
-        terms = -(-terms // (problem.stride.height * problem.stride.width))
-    tiles = -(-rows // m) * -(-columns // n) * problem.groups
-    return tiles * m * n * -(-terms // k) * k, tiles * splits
+    between = problem.stride.height * problem.stride.width if operator == "grad_input" else 1
+    return rows, columns, -(-terms // between)
+
+
+def tiled(shape: tuple[int, int, int], products: int, *, m: int, n: int, k: int) -> tuple[int, int]:
+    """Multiply-adds and tiles of so many products in m x n tiles and slices of k: tails count as if they were whole."""
+    rows, columns, terms = shape
+    tiles = -(-rows // m) * -(-columns // n) * products
+    return tiles * m * n * -(-terms // k) * k, tiles

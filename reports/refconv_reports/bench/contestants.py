@@ -94,7 +94,7 @@ class Named:
             kernel = target.name
         files = {instance.file for instance in target.instances()}
         files = {file for file in files if operator in file} or files
-        return kernel or ", ".join(sorted(files)), target.work(operator, problem).note or None
+        return kernel or ", ".join(sorted(files)), target.work(operator, problem, dtype).note or None
 
     @contextlib.contextmanager
     def precisely(self, dtype: str) -> Iterator[dict[str, Any] | None]:
