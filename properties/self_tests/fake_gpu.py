@@ -10,6 +10,7 @@ import types
 import numpy as np
 
 from refconv_cuda import simulator
+from refconv_cuda.device import KERNELS
 
 ENQUEUE = 5e-6  # seconds of the host for a launch
 GRAPH = 8e-6
@@ -157,6 +158,8 @@ def cupy_for(gpu, *, seconds=1e-3, name=b"NVIDIA H200", spoil=None):
 
     class RawModule:
         def __init__(self, *, code, options, name_expressions):
+            # CUDA's own headers are not for the simulator, which has its own.
+            options = [option for option in options if not option.startswith("-I") or option == f"-I{KERNELS}"]
             self._module = simulator.RawModule(code=code, options=options, name_expressions=name_expressions)
 
         def get_function(self, kernel):

@@ -149,7 +149,7 @@ def test_the_choice_is_told(refconv):
     assert ran.status == 0
     for operator in OPERATORS:
         assert f"\n{operator}: " in ran.out
-    assert "  not im2col: is for float32, float64" in ran.out
+    assert "  not im2col, warp-tiled: is for float32, float64\n" in ran.out
     assert re.search(r"tile 64x64x16, \d+ splits", ran.out)
 
 

@@ -4,7 +4,11 @@ import doctest
 import re
 from pathlib import Path
 
+import pages
 import pytest
+
+from refconv.problem import Problem
+from refconv_cuda import convolution
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [path for place in ("*.md", "docs/*.md", "examples/*/*.md") for path in sorted(ROOT.glob(place))]
@@ -52,6 +56,29 @@ def test_the_simulators_page_is_true():
     failed, attempted = doctest.testfile(str(ROOT / "docs" / "simulator.md"), module_relative=False, encoding="utf-8")
     assert attempted > 0
     assert failed == 0
+
+
+KERNELS = (ROOT / "docs" / "kernels.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("command", "shown"), pages.transcripts(KERNELS))
+def test_the_kernels_page_shows_what_the_chooser_says(refconv, command, shown):
+    pages.assert_true(command, shown, refconv, ROOT)
+
+
+def test_the_kernels_page_overrules_the_chooser():
+    [code] = pages.blocks(KERNELS, "python")
+    made = {}
+    exec(code, made)
+    problem = Problem.parse("b256h56w56i64o64k3s2p1")
+    assert made["mine"].chosen("grad_weight", problem, "float32").name == "implicit-gemm-64"
+
+
+def test_the_kernels_page_has_a_row_for_each_kernel():
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|", KERNELS, re.MULTILINE)
+    told = {name: dtypes for names, dtypes in rows for name in re.findall(r"`([\w-]+)`", names)}
+    assert told.pop("auto") == "all"
+    assert told == {kernel.name: ", ".join(kernel.dtypes) for kernel in convolution.KERNELS}
 
 
 def test_the_pages_have_links():

@@ -242,13 +242,13 @@ every_tile = pytest.mark.parametrize(("dtype", "tile"), EVERY_TILE, ids=lambda v
 
 
 def accesses(dtype, tile):
-    """For each thread of a block: the words of a row of four along the terms, the first words of its operands of C."""
+    """For each thread of a block: where it stores its vectors, its first row and column of C; threads and blocks."""
     real = {"float32": "float", "float64": "double"}[dtype]
     code = f"""
         #include "warp_tile.cuh"
         using T = WarpTile<{real}, {tile.arguments()}>;
         extern "C" __global__ void accesses(int* out) {{
-            int* mine = out + 6 * threadIdx.x;
+            int* mine = out + 7 * threadIdx.x;
             T::Place along = T::place<true, T::kM>(0), across = T::place<false, T::kN>(0);
             mine[0] = along.term * (T::kM + T::kPad) + along.line;
             mine[1] = across.term * (T::kN + T::kPad) + across.line;
@@ -256,9 +256,10 @@ def accesses(dtype, tile):
             mine[3] = T::column(0);
             mine[4] = along.term * 1000 + along.line;
             mine[5] = across.term * 1000 + across.line;
+            mine[6] = T::kThreads * 1000 + T::kBlocks;
         }}
     """
-    out = np.full((tile.threads, 6), -1, np.int32)
+    out = np.full((tile.threads, 7), -1, np.int32)
     RawModule(code=code, options=(f"-I{KERNELS}",)).get_function("accesses")((1,), (tile.threads,), (out,))
     return out
 
@@ -287,6 +288,7 @@ def test_no_two_lanes_meet_in_a_bank(dtype, tile):
 @every_tile
 def test_threads_share_out_a_slice(dtype, tile):
     found = accesses(dtype, tile)
+    assert found[0, 6] == tile.threads * 1000 + tile.blocks
     for column, lines, along in ((4, tile.m, True), (5, tile.n, False)):
         firsts = {divmod(int(place), 1000) for place in found[:, column]}
         wanted = (
@@ -431,7 +433,7 @@ def test_what_is_refused():
 
 
 @pytest.mark.parametrize(
-    "tile", [WarpTile(96, 64, 8, 8, 4, 4), WarpTile(64, 64, 8, 6, 4, 4), WarpTile(64, 64, 4, 8, 4, 4)], ids=str
+    "tile", [WarpTile(96, 64, 8, 8, 4, 4, 4), WarpTile(64, 64, 8, 6, 4, 4, 4), WarpTile(64, 64, 4, 8, 4, 4, 4)], ids=str
 )
 def test_a_tile_that_cannot_be_shared_out_does_not_compile(tile):
     code = f"""

@@ -27,9 +27,11 @@ def told(auto: Auto, problem: Problem, dtype: str) -> Iterator[str]:
         widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
         for row in rows if able else []:
             yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        refusals: dict[str, list[str]] = {}
         for candidate in found:
             if candidate.refusal:
-                yield f"  not {candidate.implementation.name}: {candidate.refusal}"
+                refusals.setdefault(candidate.refusal, []).append(candidate.implementation.name)
+        yield from (f"  not {', '.join(names)}: {why}" for why, names in refusals.items())
 
 
 def _row(candidate: Candidate, problem: Problem) -> tuple[str, ...]:

@@ -256,8 +256,6 @@ private:
 // The stagers of a thread's fetches: make(f) is that of fetch f.
 template <typename Stager, int kFetches>
 struct Stagers {
-    using Kind = Stager;
-
     Stager stager;
     Stagers<Stager, kFetches - 1> others;
 

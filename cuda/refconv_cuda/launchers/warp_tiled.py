@@ -18,7 +18,8 @@ VECTOR = 4  # neighbours that a thread moves together
 class WarpTile:
     """The tile of C that a block computes (m, n), its slices of the sum (k), and how lanes share it out.
 
-    rows, columns: of a lane's patch, multiples of 4. lanes_m: so many of a warp's 32 lanes lie below one another.
+    rows, columns: of a lane's patch, in whole accesses of 16 bytes. lanes_m: so many of a warp's 32 lanes lie below one
+    another. blocks: so many fit a multiprocessor, as the kernels' launch bounds promise.
     """
 
     m: int
@@ -27,6 +28,7 @@ class WarpTile:
     rows: int
     columns: int
     lanes_m: int
+    blocks: int
 
     @property
     def threads(self) -> int:
@@ -34,8 +36,8 @@ class WarpTile:
 
     @property
     def resident(self) -> int:
-        """How many blocks an H100 holds at a time, with 128 registers a thread."""
-        return MULTIPROCESSORS * (512 // self.threads)
+        """How many blocks an H100 holds at a time."""
+        return MULTIPROCESSORS * self.blocks
 
     def arguments(self) -> str:
         """The template arguments, as in ``kernels/warp_tile.cuh``."""
@@ -48,8 +50,8 @@ class WarpTile:
 # A double takes two registers, so its tiles have a quarter of the elements, and the sums of a patch fit beside its
 # operands.
 TILES: dict[str, dict[Size, WarpTile]] = {
-    "float32": {"large": WarpTile(128, 128, 8, 8, 8, 8), "small": WarpTile(64, 64, 8, 8, 4, 4)},
-    "float64": {"large": WarpTile(64, 64, 8, 8, 4, 4), "small": WarpTile(32, 32, 8, 4, 4, 8)},
+    "float32": {"large": WarpTile(128, 128, 8, 8, 8, 8, blocks=2), "small": WarpTile(64, 64, 8, 8, 4, 4, blocks=4)},
+    "float64": {"large": WarpTile(64, 64, 8, 8, 4, 4, blocks=3), "small": WarpTile(32, 32, 8, 4, 4, 8, blocks=6)},
 }
 
 

@@ -10,6 +10,7 @@ from refconv.certificate import OPERANDS, Expected, Pair
 from refconv.explain.shapes import NAMES
 from refconv.formats import format_of
 from refconv.implementation import ImplementationError
+from refconv_cuda.device import DeviceMissing
 from refconv_reports.bench import buffers, traffic
 from refconv_reports.bench.choose import Case
 from refconv_reports.bench.contestants import Contestant, Field
@@ -63,7 +64,7 @@ class Contest:
                 inexact = self._certify(case, contestant, cell)
                 rotated = buffers.rotation(contestant.home, operator, problem, case.dtype)
                 timing = contestant.home.time(lambda i: contestant.call(operator, *rotated[i], problem), self.seconds)
-        except ImplementationError as reason:  # the device lacks the format, say
+        except (ImplementationError, DeviceMissing) as reason:  # the device lacks the format, or a header, say
             raise Refused(str(reason)) from reason
         except Exception as error:
             if _out_of_memory(error):
