@@ -1,6 +1,9 @@
 """The chooser: what it counts, what it picks, how it is overruled, and what it prints."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import ml_dtypes  # noqa: F401 (adds bfloat16 to NumPy)
@@ -149,8 +152,18 @@ def test_the_choice_is_told(refconv):
     assert ran.status == 0
     for operator in OPERATORS:
         assert f"\n{operator}: " in ran.out
-    assert "  not im2col, warp-tiled: is for float32, float64\n" in ran.out
+    assert "  not im2col, warp-tiled, pointwise: is for float32, float64\n" in ran.out
     assert re.search(r"tile 64x64x16, \d+ splits", ran.out)
+
+
+def test_nobody_needs_to_read_to_the_end():
+    script = "import sys; from refconv.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", script, "kernels", "--choose", "b1h9w9i9o9k3"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_cannot_be_chosen_is_said(refconv):

@@ -24,6 +24,8 @@ def run(options: argparse.Namespace) -> int:
         if options.dtype:
             raise UsageError("--dtype is for --choose")
         return _table(options) if options.table else _survey(options)
+    except BrokenPipeError:
+        raise
     except BrokenProcessPool:
         print(f"refconv kernels: NVRTC {nvrtc.release()} took its own process down", file=sys.stderr)
     except (nvrtc.NvrtcMissing, ValueError, OSError) as reason:
