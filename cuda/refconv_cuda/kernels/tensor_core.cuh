@@ -1,21 +1,22 @@
 // A matrix product C = A B on tensor cores, through nvcuda::wmma: what the three operators share.
 //
-// A block computes a kM x kN tile of C in slices of kK terms, from two buffers in shared memory: while it multiplies one
-// slice, its threads fetch the next from global memory into registers, and store it into the other buffer when they are
-// done; one barrier a slice. Each warp owns a kWarpM x kWarpN part of the tile, as fragments of 16 x 16 that stay in
-// registers. Products are exact in float and added in float; a result goes through shared memory once more, so that a
-// lane has neighbours of one row, rounds each once, and writes what exists.
+// A block computes a kM x kN tile of C in slices of kK terms, from two buffers in shared memory: while it multiplies
+// one slice, its threads fetch the next from global memory into registers, and store it into the other buffer when
+// they are done; one barrier a slice. Each warp owns a kWarpM x kWarpN part of the tile, as fragments of 16 x 16 that
+// stay in registers. Products are exact in float and added in float; a result goes through shared memory once more, so
+// that a lane has neighbours of one row, rounds each once, and writes what exists.
 //
 // Slices lie as memory has them, with neighbours along the terms or across them, and wmma is told which: no element is
 // ever transposed. Rows are 16 bytes longer than the slice, so that 8 rows of a fragment begin in different banks
 // (40 or 136 halves are 20 or 68 words: multiples of 4 words, all different modulo 32).
 //
-// Napkin, 128x128x32 in halves, 8 warps of 64x32: a warp reads (64 + 32) 16 elements from shared memory for 64 * 32 * 16
-// multiply-adds, so its 128 bytes a clock feed 1,365 of them: a little more than the 60 % of 2,048 that mma.sync reaches
-// on an H100. A slice is 16 KB for 0.5 M multiply-adds, 32 for each byte, so that rate asks for 9 TB/s. L2 has about half
-// of it: it limits the 1x1 layers, while with a larger kernel the same pixels come again, many of them from L1. TF32 has
-// half the elements in a slice, 128x128x16, and half the rate: the same bytes a second. The sums alone are 64 registers a
-// thread, and with some 160 in all a multiprocessor holds one block of the large tile or three of the small one.
+// Napkin, 128x128x32 in halves, 8 warps of 64x32: a warp reads (64 + 32) 16 elements from shared memory for 64 * 32 *
+// 16 multiply-adds, so its 128 bytes a clock feed 1,365 of them: a little more than the 60 % of 2,048 that mma.sync
+// reaches on an H100. A slice is 16 KB for 0.5 M multiply-adds, 32 for each byte, so that rate asks for 9 TB/s. L2 has
+// about half of it: it limits the 1x1 layers, while with a larger kernel the same pixels come again, many of them from
+// L1. TF32 has half the elements in a slice, 128x128x16, and half the rate: the same bytes a second. The sums alone
+// are 64 registers a thread, and with some 160 in all a multiprocessor holds one block of the large tile or three of
+// the small one.
 // What compilers make of it (11.8 to 13.5, from sm_75 on): halves are read by ldmatrix, 12 for the 32 products of a
 // warp's slice; bfloat16 and TF32 by 48 generic loads of one word each. So expect halves to be the fastest.
 #pragma once
@@ -85,8 +86,8 @@ struct TensorTile {
     static constexpr int kWarpsN = kN / kWarpN, kWarps = kM / kWarpM * kWarpsN, kThreads = 32 * kWarps;
     static constexpr int kBlocks = 384 / kThreads;  // on a multiprocessor of 65,536 registers: 168 a thread, or 256
     static constexpr int kFetchesA = kM * kK / (kEach * kThreads), kFetchesB = kN * kK / (kEach * kThreads);
-    static_assert(kM % kWarpM == 0 && kN % kWarpN == 0 && kWarpM % kSide == 0 && kWarpN % kSide == 0 && kK % kDepth == 0,
-                  "warps must share out the tile in fragments");
+    static_assert(kM % kWarpM == 0 && kN % kWarpN == 0, "warps must share out the tile");
+    static_assert(kWarpM % kSide == 0 && kWarpN % kSide == 0 && kK % kDepth == 0, "and fragments a warp's part");
     static_assert(kFetchesA * kEach * kThreads == kM * kK && kFetchesB * kEach * kThreads == kN * kK,
                   "threads must share out each slice");
     static_assert(kThreads % (kK / kEach) == 0, "a thread must fetch the same terms each time");
@@ -150,8 +151,8 @@ struct TensorTile {
     }
 
     // Writes this warp's part, after `multiply`. rows.at(row): the first element of that row of C, of the tile's kM,
-    // null where there is none; columns: how many of the tile's kN exist. kVector: kEach where their number and addresses
-    // allow for it. `shared` has served: each warp has room of its own there for a row of fragments.
+    // null where there is none; columns: how many of the tile's kN exist. kVector: kEach where their number and
+    // addresses allow for it. `shared` has served: each warp has room of its own there for a row of fragments.
     template <int kVector, typename Result, typename Rows, typename SharedType>
     __device__ void write(const Rows& rows, int columns, SharedType& shared) const {
         constexpr int kRow = kWarpN + 4, kChunks = kWarpN / kEach;

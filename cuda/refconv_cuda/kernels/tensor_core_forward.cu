@@ -5,8 +5,9 @@
 //
 // One product per group. Rows: b out_h out_w output pixels; columns: c_out/g; terms: a_h a_w c_in/g. Neighbours of A
 // are terms, those of W columns.
-// Napkin, 28x28x128 -> 128, 3x3, batch 64, halves: 14.8 GFLOP are 0.04 ms at 400 TFLOP/s; X and Y have 12.8 MB each,
-// 6 us at 4.3 TB/s. The 128 columns are one tile, so X comes 9 times from L1 or L2, 0.12 GB: 0.02 ms at 5 TB/s, meanwhile.
+// Napkin, 28x28x128 -> 128, 3x3, batch 64, halves: 14.8 GFLOP are 0.04 ms at 400 TFLOP/s; X and Y have 12.8 MB each, 6
+// us at 4.3 TB/s. The 128 columns are one tile, so X comes 9 times from L1 or L2, 0.12 GB: 0.02 ms at 5 TB/s,
+// meanwhile.
 #include "tensor_core.cuh"
 
 template <typename Number, int kVector, int kM, int kN, int kK, int kWarpM, int kWarpN>

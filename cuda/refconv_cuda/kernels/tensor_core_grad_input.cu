@@ -4,10 +4,10 @@
 //     A[(i,u',v'), (m,n,l)] = G[i, u' + dy(m), v' + dx(n), g c_out/g + l]             zero outside G
 //     B[(m,n,l), q] = W[m, n, q, g c_out/g + l]
 //
-// with the classes of warp_tiled_grad_input.cu: of all pixels (u, v) = (r_h + s_h u', r_w + s_w v'), so that no term is
-// zero because of the stride. One product per class and group. Rows: b ceil((h - r_h)/s_h) ceil((w - r_w)/s_w); columns:
-// c_in/g; terms: the taps of the class times c_out/g. Neighbours of both are terms, and stay so in shared memory: to
-// wmma, B is a matrix in column-major order.
+// with the classes of warp_tiled_grad_input.cu: of all pixels (u, v) = (r_h + s_h u', r_w + s_w v'), so that no term
+// is zero because of the stride. One product per class and group. Rows: b ceil((h - r_h)/s_h) ceil((w - r_w)/s_w);
+// columns: c_in/g; terms: the taps of the class times c_out/g. Neighbours of both are terms, and stay so in shared
+// memory: to wmma, B is a matrix in column-major order.
 // Napkin, 56x56x64 <- 128 with stride 2, 3x3, batch 64: 2.25 taps for a pixel instead of 9, 7.4 GFLOP; dX has 26 MB.
 #include "tensor_core.cuh"
 

@@ -3,11 +3,11 @@
 //     dW[(m,n,p), l] = sum over (i,j,k) of A[(m,n,p), (i,j,k)] G[(i,j,k), l]
 //     A[(m,n,p), (i,j,k)] = X[i, j s_h + dy(m), k s_w + dx(n), g c_in/g + p]        zero outside the image
 //
-// One product per group. Rows: a_h a_w c_in/g; columns: c_out/g; terms: b out_h out_w. Neighbours of A are rows, to wmma
-// a matrix in column-major order, those of G columns. Each split writes a partial dW in float, and sum_splits
+// One product per group. Rows: a_h a_w c_in/g; columns: c_out/g; terms: b out_h out_w. Neighbours of A are rows, to
+// wmma a matrix in column-major order, those of G columns. Each split writes a partial dW in float, and sum_splits
 // (implicit_gemm_grad_weight.cu) adds them first to last and rounds once: the same bits at every run.
-// Napkin, 28x28x128 -> 128, 3x3, batch 64: 9 tiles of 128x128 for 132 multiprocessors, whose sum has 50,176 terms. With
-// 14 splits 126 blocks add 112 slices each; the partial results, 14 * 590 KB, are written and read in 4 us.
+// Napkin, 28x28x128 -> 128, 3x3, batch 64: 9 tiles of 128x128 for 132 multiprocessors, whose sum has 50,176 terms.
+// With 14 splits 126 blocks add 112 slices each; the partial results, 14 * 590 KB, are written and read in 4 us.
 #include "tensor_core.cuh"
 
 // partial: [splits, a_h, a_w, c_in/g, c_out]; terms_each: how many terms a split adds, a multiple of kK below 2^31.
