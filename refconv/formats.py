@@ -52,6 +52,11 @@ class Format:
         return np.dtype(self.storage)
 
     @property
+    def itemsize(self) -> int:
+        """Bytes of an array's element; also where NumPy lacks the dtype."""
+        return 2 if self.storage == "bfloat16" else self.dtype.itemsize
+
+    @property
     def rounds(self) -> bool:
         """Whether it is a format of floating-point numbers."""
         return self.accumulated > 0

@@ -56,7 +56,7 @@ def read(path: Path) -> list[Layer]:
 def footprint(problem: Problem, form: FormatLike) -> int:
     """Bytes of X, W and Y; what the implementation takes besides is its own affair."""
     sizes = [math.prod(shape) for shape in (problem.x_shape, problem.w_shape, problem.y_shape)]
-    return sum(sizes) * format_of(form).dtype.itemsize
+    return sum(sizes) * format_of(form).itemsize
 
 
 def available_memory() -> int:

@@ -56,7 +56,7 @@ def _judged(implementation: OnDevice, operator: Operator, problem: Problem, dtyp
     filled = work.blocks / (waves * MULTIPROCESSORS) if waves else 1.0
     times = {
         "multiply-adds": work.multiply_adds / (rate * work.pace * filled),
-        "memory": work.elements * format_of(dtype).dtype.itemsize / BANDWIDTH,
+        "memory": work.elements * format_of(dtype).itemsize / BANDWIDTH,
         "launch": work.launches * LAUNCH,
     }
     limit = max(times, key=lambda name: times[name])

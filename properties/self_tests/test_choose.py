@@ -177,3 +177,15 @@ def test_what_cannot_be_chosen_is_said(refconv):
     ran = refconv("kernels", "--dtype", "float32")
     assert (ran.status, ran.out) == (2, "")
     assert "--dtype is for --choose" in ran.err
+
+
+def test_a_choice_needs_no_package_of_bfloat16():
+    script = (
+        "import sys; sys.modules['ml_dtypes'] = None\n"
+        "import refconv_cuda.instances\n"
+        "from refconv import Problem\n"
+        "from refconv_cuda.convolution import auto\n"
+        "print(auto.candidates('forward', Problem.parse('b64h56w56i64o64k3p1'), 'bfloat16')[0].implementation.name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("tensor-core\n", "")

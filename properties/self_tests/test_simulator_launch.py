@@ -5,6 +5,7 @@ import itertools
 import shutil
 import threading
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -889,3 +890,18 @@ def test_threads_of_python_may_launch(kernel):
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_modules_share_their_stacks():
+    # Each stack has a guard page, and Linux allows a process 65,530 mappings: many kernels would use them up.
+    def mappings():
+        return len(Path("/proc/self/maps").read_text().splitlines())
+
+    before = None
+    for number in range(4):
+        code = f'extern "C" __global__ void number(int* out) {{ out[threadIdx.x] = threadIdx.x + {number}; }}'
+        out = np.zeros(1024, np.int32)
+        RawModule(code=code).get_function("number")((1,), (1024,), (out,))
+        assert np.array_equal(out, np.arange(1024) + number)
+        before = before or mappings()
+    assert mappings() - before < 300

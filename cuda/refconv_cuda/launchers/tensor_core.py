@@ -112,7 +112,7 @@ class TensorCore(Tiled):
 
     def vector(self, dtype: str) -> int:
         """Eight halves or four floats."""
-        return VECTOR_BYTES // format_of(dtype).dtype.itemsize
+        return VECTOR_BYTES // format_of(dtype).itemsize
 
     def type_name(self, dtype: str) -> str:
         """As ``kernels/tensor_core.cuh`` knows the format."""

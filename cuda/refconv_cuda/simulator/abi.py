@@ -30,6 +30,12 @@ class Region(c.Structure):
     )
 
 
+class StackMemory(c.Structure):
+    """Where the threads of a block have their stacks."""
+
+    _fields_ = (("base", c.c_size_t), ("size", c.c_size_t), ("count", c.c_int32))
+
+
 class Launch(c.Structure):
     """What the runtime is asked to run."""
 
@@ -45,6 +51,7 @@ class Launch(c.Structure):
         ("workers", c.c_int32),
         ("region_count", c.c_int32),
         ("regions", c.POINTER(Region)),
+        ("stacks", c.POINTER(StackMemory)),
     )
 
 
@@ -98,7 +105,7 @@ class Kernel(c.Structure):
     )
 
 
-SIZES = tuple(c.sizeof(struct) for struct in (Region, Launch, Finding, Parameter, Kernel))
+SIZES = tuple(c.sizeof(struct) for struct in (Region, Launch, Finding, Parameter, Kernel, StackMemory))
 
 # The kinds of findings, as in runtime/abi.h.
 (

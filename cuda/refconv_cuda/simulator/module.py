@@ -28,8 +28,10 @@ STEP_BUDGET = 10**9  # about ten seconds of a checked launch
 SHARED_FROM = 2**13  # threads of a launch: with fewer, operating-system threads cost more than they save
 MOST_WORKERS = 16  # as in runtime/trap.h
 
-# A launch owns the process's signal handlers while it runs.
+# A launch owns the process's signal handlers while it runs, and the stacks that all modules share: a module of its own
+# for each template instance would otherwise use up the mappings that Linux allows a process.
 _launching = threading.RLock()
+_stacks = (abi.StackMemory * MOST_WORKERS)()
 
 
 class _Build(NamedTuple):
@@ -191,6 +193,7 @@ class RawKernel:
             workers=workers,
             region_count=len(regions),
             regions=regions,
+            stacks=_stacks,
         )
         finding = abi.Finding()
         built = self._module.build(shared_out=workers > 1)

@@ -50,7 +50,7 @@ def rotation(home: Home, operator: Operator, problem: Problem, dtype: str, *, se
     """Random operands of an operator, in as many pairs as it takes to be three times the size of the cache."""
     shapes = {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
     names = OPERANDS[operator]
-    itemsize = format_of(dtype).dtype.itemsize
+    itemsize = format_of(dtype).itemsize
     step = ALIGNED // itemsize
     sizes = [math.prod(shapes[name]) for name in names]
     places = [-(-size // step) * step for size in sizes]

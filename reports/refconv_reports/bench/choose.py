@@ -187,7 +187,7 @@ def _ours() -> Sequence[str]:
 def _layers(wanted: Wanted, field: Field, dtypes: Sequence[str], told: list[str]) -> list[Layer]:
     known = layers.read(wanted.table or table())
     asked = [*dict.fromkeys(_named(wanted.texts, known))]
-    widest = max(dtypes, key=lambda dtype: format_of(dtype).dtype.itemsize)
+    widest = max(dtypes, key=lambda dtype: format_of(dtype).itemsize)
     if asked or wanted.table or field.device == "gpu":
         whole = asked or alternating(known)
         return _fitting(whole, widest, Limits(field.memory // 4), told, "is too large for the memory that is free")

@@ -29,7 +29,7 @@ class Work:
 def work(problem: Problem, operator: Operator, dtype: str) -> Work:
     """The work of one operator. dtype: by name."""
     shapes = {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
-    itemsize = format_of(dtype).dtype.itemsize
+    itemsize = format_of(dtype).itemsize
     read = itemsize * sum(math.prod(shapes[name]) for name in OPERANDS[operator])
     return Work(2 * problem.multiplications, read + itemsize * math.prod(problem.result_shape(operator)), read)
 

@@ -26,6 +26,13 @@ struct Region {
     uint8_t uninitialised;  // every byte is, until the kernel writes it (checked builds)
 };
 
+// Where the threads of a block have their stacks. It belongs to the process, not to a module: each has guard pages, and
+// the kernel of the operating system counts them.
+struct StackMemory {
+    uintptr_t base, size;
+    int32_t count;  // stacks
+};
+
 struct Launch {
     Index grid, block;
     int32_t order;
@@ -37,6 +44,7 @@ struct Launch {
     int32_t workers;          // operating-system threads that share the blocks (builds with REFCONV_THREADS)
     int32_t region_count;
     Region* regions;
+    StackMemory* stacks;  // one for each worker
 };
 
 enum Kind : int32_t {

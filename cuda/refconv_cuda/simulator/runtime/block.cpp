@@ -28,9 +28,9 @@ bool same(const Place& a, const Place& b) {
 
 }  // namespace
 
-bool Block::reshape(const Index& shape) {
+bool Block::reshape(const Index& shape, StackMemory& memory) {
     count_ = static_cast<int>(shape.x * shape.y * shape.z);
-    if (!stacks_.reserve(count_)) return false;
+    if (!stacks_.reserve(memory, count_)) return false;
     if (shape.x == shape_.x && shape.y == shape_.y && shape.z == shape_.z) return true;
     shape_ = shape;
     for (unsigned i = 0; i < static_cast<unsigned>(count_); ++i) {

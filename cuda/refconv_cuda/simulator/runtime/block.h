@@ -49,7 +49,7 @@ static_assert(offsetof(Thread, mask) <= 64, "a switch must not touch two lines o
 class Block {
   public:
     // Prepares for blocks of this shape. False: out of memory.
-    bool reshape(const Index& shape);
+    bool reshape(const Index& shape, StackMemory&);
 
     // Runs all threads of one block to their end, or to the first finding.
     void run(const Kernel&, void** arguments, int32_t order, Random&, Finding*);

@@ -4,17 +4,29 @@
 
 namespace refconv {
 
-bool Stacks::reserve(int count) {
-    if (count <= count_) return true;
-    if (base_) munmap(reinterpret_cast<void*>(base_), size_);
-    base_ = count_ = 0;
-    size_ = count * (kGuard + kStack);
-    void* memory = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) return false;
-    base_ = reinterpret_cast<uintptr_t>(memory);
+namespace {
+
+bool enlarge(StackMemory& memory, int count, uintptr_t each, uintptr_t guard) {
+    if (memory.base) munmap(reinterpret_cast<void*>(memory.base), memory.size);
+    memory = {};
+    uintptr_t size = count * each;
+    void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED) return false;
+    memory.base = reinterpret_cast<uintptr_t>(mapped);
+    memory.size = size;
     for (int i = 0; i < count; ++i) {
-        if (mprotect(reinterpret_cast<void*>(base_ + i * (kGuard + kStack)), kGuard, PROT_NONE)) return false;
+        if (mprotect(reinterpret_cast<void*>(memory.base + i * each), guard, PROT_NONE)) return false;
     }
+    memory.count = count;
+    return true;
+}
+
+}  // namespace
+
+bool Stacks::reserve(StackMemory& memory, int count) {
+    if (memory.count < count && !enlarge(memory, count, kGuard + kStack, kGuard)) return false;
+    base_ = memory.base;
+    size_ = memory.size;
     count_ = count;
     return true;
 }

@@ -5,6 +5,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "abi.h"
+
 namespace refconv {
 
 // Where a fiber goes on.
@@ -52,8 +54,8 @@ inline void switch_context(Context& from, const Context& to) { refconv_switch(&f
 // next one taken: its lines are still in the cache.
 class Stacks {
   public:
-    bool reserve(int count);  // false: out of memory
-    void reset();             // takes all stacks back, whatever ran on them
+    bool reserve(StackMemory&, int count);  // in that memory, enlarged if need be; false: out of memory
+    void reset();                           // takes all stacks back, whatever ran on them
     int take() { return free_[--free_count_]; }
     void give_back(int stack) { free_[free_count_++] = stack; }
 

@@ -75,7 +75,7 @@ void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Fi
     uint64_t count = uint64_t(launch.grid.x) * launch.grid.y * launch.grid.z;
     Random random(launch.seed);
     Turns turns(launch, count, random);
-    if (!turns.ready() || !the_block().reshape(launch.block)) {
+    if (!turns.ready() || !the_block().reshape(launch.block, launch.stacks[0])) {
         finding->kind = kOutOfMemory;
         return;
     }
@@ -100,7 +100,7 @@ void run_blocks(const Kernel& kernel, void** arguments, const Launch& launch, Fi
 }  // namespace refconv
 
 const int32_t refconv_abi_sizes[] = {sizeof(refconv::Region), sizeof(refconv::Launch), sizeof(refconv::Finding),
-                                     sizeof(refconv::Parameter), sizeof(refconv::Kernel)};
+                                     sizeof(refconv::Parameter), sizeof(refconv::Kernel), sizeof(refconv::StackMemory)};
 
 int32_t refconv_begin() {
     using namespace refconv;

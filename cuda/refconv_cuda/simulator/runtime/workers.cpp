@@ -15,7 +15,7 @@ namespace refconv {
 
 namespace {
 
-// One of the threads. Its block is kept from launch to launch, for the sake of its stacks.
+// One of the threads. Its block is kept from launch to launch.
 struct Worker {
     Block block;
     pthread_t thread;
@@ -67,7 +67,7 @@ void* work(void* data) {
     int post = take_post(worker.block);
     Image image = this_image();
     Random random(launch->seed);
-    bool ready = worker.block.reshape(launch->block);
+    bool ready = worker.block.reshape(launch->block, launch->stacks[&worker - workers]);
     while (ready) {
         // First the turn is known, then it is looked whether it is wanted: whoever sets an end before it either is seen here,
         // or sees it.
