@@ -76,7 +76,7 @@ class OnDevice:
         least, found = self.least(name), self.device.architecture
         if found is None or found >= least:
             return None
-        return f"this GPU is sm_{found}, but {name} needs the tensor cores of sm_{least} or later"
+        return f"this GPU is sm_{found}, but that needs sm_{least} or later"
 
     def instances(self) -> Iterable[Instance]:
         """Every kernel that it may ask its device for, in all of its dtypes."""
