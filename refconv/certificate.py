@@ -30,7 +30,7 @@ import numpy as np
 from refconv import exact
 from refconv.formats import FormatLike, format_of
 from refconv.operands import checked
-from refconv.problem import OPERATORS, Operator, Problem
+from refconv.problem import OPERANDS, OPERATORS, Operator, Problem
 
 Array = Any  # NumPy's or CuPy's
 Index = tuple[int, ...]
@@ -44,11 +44,6 @@ BLOCK = 2**18
 FEW = 8  # channels of which no matrix product is worth its while
 SAMPLES = 16
 STREAMS = {"x": 0, "w": 1, "gy": 2}  # those of `exact.operands`
-OPERANDS: dict[Operator, tuple[str, str]] = {
-    "forward": ("x", "w"),
-    "grad_input": ("gy", "w"),
-    "grad_weight": ("gy", "x"),
-}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,14 @@ import numpy as np
 
 Operator = Literal["forward", "grad_input", "grad_weight"]
 OPERATORS: tuple[Operator, ...] = ("forward", "grad_input", "grad_weight")
+# What each operator takes, by its arguments' names in the contract's order, and what it gives; the formulas' letters.
+OPERANDS: dict[Operator, tuple[str, str]] = {
+    "forward": ("x", "w"),
+    "grad_input": ("gy", "w"),
+    "grad_weight": ("gy", "x"),
+}
+RESULTS: dict[Operator, str] = {"forward": "Y", "grad_input": "dX", "grad_weight": "dW"}
+LETTERS = {"x": "X", "w": "W", "gy": "G"}
 
 
 class Pair(NamedTuple):

@@ -22,14 +22,14 @@ from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, Unsatisfiable
 
 from refconv import exact, explain
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, Problem
 from refconv_cuda.simulator import schedule
 from refconv_properties import strategies
 from refconv_properties.broken import LawBroken, NotApplicable, TimeLimitExceeded
 from refconv_properties.cases import CASES
 from refconv_properties.geometry import cells
 from refconv_properties.laws import Law
-from refconv_properties.subject import OPERANDS, Subject
+from refconv_properties.subject import Subject
 
 Verdict = Literal["held", "broken", "skipped", "vacuous"]
 

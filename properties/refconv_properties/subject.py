@@ -24,17 +24,10 @@ import refconv_cuda
 from refconv import exact
 from refconv.formats import Format
 from refconv.implementation import Implementation
-from refconv.problem import Operator, Problem
+from refconv.problem import OPERANDS, RESULTS, Operator, Problem
 from refconv_properties.broken import LawBroken, TimeLimitExceeded, element, number, only_if
 
 Array = npt.NDArray[Any]
-
-RESULTS: dict[Operator, str] = {"forward": "Y", "grad_input": "dX", "grad_weight": "dW"}
-OPERANDS: dict[Operator, tuple[str, str]] = {
-    "forward": ("x", "w"),
-    "grad_input": ("gy", "w"),
-    "grad_weight": ("gy", "x"),
-}
 
 
 class Refused(Exception):

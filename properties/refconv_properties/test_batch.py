@@ -6,10 +6,10 @@ import numpy as np
 
 from refconv import exact
 from refconv.operands import Array
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, RESULTS, Problem
 from refconv_properties.broken import LawBroken, element, equal, number
 from refconv_properties.laws import law
-from refconv_properties.subject import OPERANDS, RESULTS, Subject
+from refconv_properties.subject import Subject
 
 
 @law(

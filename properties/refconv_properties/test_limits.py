@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from refconv import exact, windows
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, RESULTS, Problem
 from refconv_properties.broken import LawBroken, equal
 from refconv_properties.laws import law
-from refconv_properties.subject import OPERANDS, RESULTS, Refused, Subject
+from refconv_properties.subject import Refused, Subject
 
 # Past 65,535 in one direction each, where a grid's y and z end and 16-bit numbers overflow; cheap in all the others.
 LIMITS = tuple(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from refconv import exact
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, RESULTS, Problem
 from refconv_properties.broken import LawBroken, dot, equal, number
 from refconv_properties.laws import law
-from refconv_properties.subject import OPERANDS, RESULTS, Subject
+from refconv_properties.subject import Subject
 
 
 @law(

@@ -6,15 +6,14 @@ import numpy as np
 
 from refconv import exact
 from refconv.operands import Array
-from refconv.problem import Problem
+from refconv.problem import LETTERS, OPERANDS, RESULTS, Problem
 from refconv_properties import walls
 from refconv_properties.broken import LawBroken, element, number, only_if
 from refconv_properties.laws import law
 from refconv_properties.reach import Reach, reach
-from refconv_properties.subject import OPERANDS, RESULTS, Subject
+from refconv_properties.subject import Subject
 
 NAN = 0x7FF8DEAD  # as a float32, or as either half of a float64, a NaN; elsewhere garbage
-LETTERS = {"x": "X", "w": "W", "gy": "G"}
 
 
 @law(

@@ -8,13 +8,13 @@ import numpy as np
 
 from refconv import rounding
 from refconv.operands import Array
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, RESULTS, Problem
 from refconv_cuda.simulator import schedule
 from refconv_properties import walls
 from refconv_properties.broken import identical
 from refconv_properties.geometry import exchanged
 from refconv_properties.laws import law
-from refconv_properties.subject import OPERANDS, RESULTS, Subject
+from refconv_properties.subject import Subject
 
 POISONS = (schedule.POISON, 0x41414141)  # a NaN, and about 12: garbage that shows, and garbage that looks right
 

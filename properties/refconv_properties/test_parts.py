@@ -6,10 +6,10 @@ import numpy as np
 
 from refconv import exact, windows
 from refconv.operands import Array
-from refconv.problem import Operator, Problem
+from refconv.problem import OPERANDS, RESULTS, Operator, Problem
 from refconv_properties.broken import equal, only_if
 from refconv_properties.laws import law
-from refconv_properties.subject import OPERANDS, RESULTS, Subject
+from refconv_properties.subject import Subject
 
 
 @law(

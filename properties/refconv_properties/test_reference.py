@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from refconv import exact, index_sum, lowering, rounding, transposed, windows
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, RESULTS, Problem
 from refconv_properties.broken import LawBroken, element, equal, number, only_if
 from refconv_properties.laws import law
-from refconv_properties.subject import OPERANDS, RESULTS, Subject
+from refconv_properties.subject import Subject
 
 # About 4 s for the three operators. Beyond, `refconv certify` is what proves a result right.
 MOST_LITERAL = 2**22

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from refconv import rounding
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, RESULTS, Problem
 from refconv_cuda.simulator import schedule
 from refconv_properties.broken import identical
 from refconv_properties.laws import law
-from refconv_properties.subject import OPERANDS, RESULTS, Subject
+from refconv_properties.subject import Subject
 
 
 def _is_simulated(conv: Subject) -> str | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from refconv import exact
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, RESULTS, Problem
 from refconv_properties.broken import equal, only_if
 from refconv_properties.laws import law
-from refconv_properties.subject import OPERANDS, RESULTS, Subject
+from refconv_properties.subject import Subject
 
 
 def _has_variants(conv: Subject) -> str | None:

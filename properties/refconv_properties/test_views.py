@@ -8,10 +8,10 @@ import numpy as np
 
 from refconv import exact
 from refconv.operands import Array
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, RESULTS, Problem
 from refconv_properties.broken import LawBroken, equal, identical, only_if
 from refconv_properties.laws import law
-from refconv_properties.subject import OPERANDS, RESULTS, Refused, Subject
+from refconv_properties.subject import Refused, Subject
 
 
 def _channels_first(values: Array) -> Array:

@@ -27,11 +27,11 @@ from refconv.adapters.onnxruntime import OnnxRuntimeSame
 from refconv.adapters.torch import Autograd
 from refconv.formats import format_of
 from refconv.implementation import Implementation, ImplementationError, load, registered
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, Problem
 from refconv_properties import search
 from refconv_properties.laws import catalogue
 from refconv_properties.search import Plan, Searching
-from refconv_properties.subject import OPERANDS, Subject
+from refconv_properties.subject import Subject
 
 LAWS = catalogue()
 ADAPTERS = [name for name, point in registered().items() if point.value.startswith("refconv.adapters")]

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from refconv import exact, windows
-from refconv.certificate import OPERANDS
-from refconv.problem import OPERATORS, Problem
+from refconv.problem import OPERANDS, OPERATORS, Problem
 from refconv_reports.bench import buffers, torch_arrays
 from refconv_reports.bench.peers import PEERS
 

@@ -13,13 +13,12 @@ from bugs.not_planted import NOT_PLANTED
 from bugs.right import RIGHT
 
 from refconv import exact, index_sum
-from refconv.problem import OPERATORS, Problem
+from refconv.problem import OPERANDS, OPERATORS, Problem
 from refconv_cuda.device import DeviceMissing, find
 from refconv_properties import search as engine
 from refconv_properties.cases import CASES
 from refconv_properties.laws import catalogue
 from refconv_properties.search import PROFILES, Plan, Searching
-from refconv_properties.subject import OPERANDS
 
 LAWS = catalogue()
 BLOCKS = {made.__name__: made for made in (Conv, Transposed, Gathered)}

@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 
 from refconv import exact, index_sum
 from refconv.layers import Layer, read
-from refconv.problem import OPERATORS, Problem
+from refconv.problem import OPERANDS, OPERATORS, Problem
 from refconv_cuda import choose, convolution, device
 from refconv_cuda.launchers.auto import Auto
 from refconv_cuda.launchers.work import dense_product_shape, least_elements, product_shape, tiled
 from refconv_properties import strategies
 
-OPERANDS = {"forward": ("x", "w"), "grad_input": ("gy", "w"), "grad_weight": ("gy", "x")}
 SIMULATOR = device.find("simulator")
 LAYERS = Path(__file__).parents[2] / "reports" / "layers.csv"
 SMALL = [Layer(text, Problem.parse(text)) for text in ("b1h5w5i1o1k3", "b2h9w9i16o16k3p1")]

@@ -9,13 +9,13 @@ import pytest
 
 from refconv import exact, index_sum, windows
 from refconv.explain import diagnose
-from refconv.explain.diagnosis import OPERANDS, variations
+from refconv.explain.diagnosis import variations
 from refconv.explain.form import Form
 from refconv.explain.mistakes import TABLE, Case
 from refconv.explain.picture import drawn
 from refconv.explain.terms import Prober, formula
 from refconv.formats import format_of
-from refconv.problem import OPERATORS, Problem
+from refconv.problem import OPERANDS, OPERATORS, Problem
 
 P = Problem.parse
 PROBLEMS = [
@@ -31,8 +31,7 @@ each_operator = pytest.mark.parametrize("operator", OPERATORS)
 
 def operands(operator, problem, dtype="float32", seed=1):
     drawn = exact.operands(problem, seed, dtype, operators=(operator,))
-    values = {"X": drawn.x, "W": drawn.w, "G": drawn.gy}
-    return tuple(values[name] for name in OPERANDS[operator])
+    return tuple(getattr(drawn, name) for name in OPERANDS[operator])
 
 
 def explained(call, problem, operator="forward", dtype="float32", **options):

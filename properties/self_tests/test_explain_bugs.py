@@ -7,9 +7,8 @@ from bugs import BUGS
 
 from refconv import exact
 from refconv.explain import diagnose
-from refconv.explain.diagnosis import OPERANDS
 from refconv.explain.terms import Prober
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, Problem
 
 # A problem on which each is wrong, and the operator.
 WRONG_ON = {
@@ -132,8 +131,7 @@ MISTAKES = {
 
 def operands(operator, problem, dtype, seed):
     drawn = exact.operands(problem, seed, dtype, operators=(operator,))
-    values = {"X": drawn.x, "W": drawn.w, "G": drawn.gy}
-    return tuple(values[name] for name in OPERANDS[operator])
+    return tuple(getattr(drawn, name) for name in OPERANDS[operator])
 
 
 def diagnosed(id):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from refconv import exact, windows
 from refconv.implementation import ImplementationError
-from refconv.problem import Problem
+from refconv.problem import OPERANDS, Problem
 from refconv_cuda import cuda_headers, cupy_wheels, device, gpu, simulator
 from refconv_cuda.launchers.auto import Auto
 from refconv_cuda.launchers.im2col import Im2col
@@ -19,7 +19,6 @@ from refconv_cuda.launchers.implicit_gemm import SMALL, ImplicitGemm
 from refconv_cuda.launchers.tensor_core import TensorCore
 from refconv_cuda.simulator import Schedule, scheduled
 from refconv_properties import strategies
-from refconv_properties.subject import OPERANDS
 
 
 class CudaError(RuntimeError):

@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from refconv import exact, index_sum, lowering
-from refconv.problem import OPERATORS, Padding, Pair, Problem
+from refconv.problem import OPERANDS, OPERATORS, Padding, Pair, Problem
 from refconv_cuda import convolution, device, geometry
 from refconv_cuda.device import KERNELS
 from refconv_cuda.launchers.direct import Direct
@@ -22,7 +22,6 @@ from refconv_cuda.simulator import CompileError, RawModule, Schedule, checked, m
 from refconv_properties import strategies
 
 SIMULATOR = device.find("simulator")
-OPERANDS = {"forward": ("x", "w"), "grad_input": ("gy", "w"), "grad_weight": ("gy", "x")}
 ODD = Tile(m=32, n=16, k=4, rows=4, columns=2)
 IM2COL = Im2col(SIMULATOR)
 SMALL_TILES = ImplicitGemm(tile=SMALL, device_=SIMULATOR)

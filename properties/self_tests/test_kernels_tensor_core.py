@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from refconv import exact, index_sum, rounding, windows
 from refconv.formats import format_of
 from refconv.implementation import Implementation, ImplementationError, load
-from refconv.problem import OPERATORS, Problem
+from refconv.problem import OPERANDS, OPERATORS, Problem
 from refconv_cuda import convolution, device
 from refconv_cuda.launchers.auto import Auto
 from refconv_cuda.launchers.tensor_core import NUMBERS, TensorCore
@@ -16,7 +16,7 @@ from refconv_cuda.simulator import Schedule, checked, scheduled
 from refconv_properties import strategies
 from refconv_properties.laws import catalogue
 from refconv_properties.search import Plan, Searching
-from refconv_properties.subject import OPERANDS, Subject
+from refconv_properties.subject import Subject
 
 LAWS = catalogue()
 SIMULATOR = device.find("simulator")

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from refconv import exact, index_sum, windows
-from refconv.problem import OPERATORS, Problem
+from refconv.problem import OPERANDS, OPERATORS, Problem
 from refconv_cuda import device
 from refconv_cuda.launchers import few_channels
 from refconv_cuda.launchers.depthwise import Depthwise
@@ -19,7 +19,6 @@ from refconv_cuda.simulator import Schedule, checked, scheduled
 from refconv_properties import strategies
 
 SIMULATOR = device.find("simulator")
-OPERANDS = {"forward": ("x", "w"), "grad_input": ("gy", "w"), "grad_weight": ("gy", "x")}
 DEPTHWISE, FEW = Depthwise(device_=SIMULATOR), FewChannels(device_=SIMULATOR)
 IMPLEMENTATIONS = {
     "depthwise": DEPTHWISE,

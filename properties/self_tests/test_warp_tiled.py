@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from refconv import exact, index_sum, windows
-from refconv.problem import OPERATORS, Problem
+from refconv.problem import OPERANDS, OPERATORS, Problem
 from refconv_cuda import convolution, device
 from refconv_cuda.device import KERNELS
 from refconv_cuda.launchers.gathered import Product, takes_vectors
@@ -19,7 +19,6 @@ from refconv_cuda.simulator import CompileError, RawModule, Schedule, checked, s
 from refconv_properties import strategies
 
 SIMULATOR = device.find("simulator")
-OPERANDS = {"forward": ("x", "w"), "grad_input": ("gy", "w"), "grad_weight": ("gy", "x")}
 MADE = {
     "chosen": {},
     "large": {"size": "large"},

@@ -24,11 +24,10 @@ from refconv import certificate, layers
 from refconv.certificate import Expected, Pair
 from refconv.commands import options as read
 from refconv.commands.watched import OnCall, watched
-from refconv.explain.shapes import NAMES
 from refconv.formats import Format
 from refconv.implementation import Implementation, ImplementationError, load
 from refconv.layers import Layer
-from refconv.problem import OPERATORS, Operator, Problem
+from refconv.problem import OPERATORS, RESULTS, Operator, Problem
 
 HELP = "verify layers of real size, by random projections"
 DESCRIPTION = (
@@ -199,7 +198,7 @@ def _row(
     if verdict.wrong is None:
         return held
     wrong = verdict.wrong
-    name = f"{NAMES[operator]}[{','.join(map(str, wrong.index))}]"
+    name = f"{RESULTS[operator]}[{','.join(map(str, wrong.index))}]"
     where = "taps" if operator == "grad_weight" else "pixels"
     several = f"; wrong elements at {verdict.places} {where} at least" if verdict.places > 1 else ""
     reason = f"{name} = {_number(wrong.computed)}, but the sum is {wrong.expected}{several}"
@@ -222,7 +221,7 @@ def _no_result(operator: Operator, result: Any, pair: Pair, problem: Problem) ->
         return f"{operator} returned dtype {result.dtype} for operands of dtype {pair.first.dtype}"
     shape = problem.result_shape(operator)
     if tuple(result.shape) != shape:
-        return f"{operator} returned shape {tuple(result.shape)}, but {NAMES[operator]} has shape {shape}"
+        return f"{operator} returned shape {tuple(result.shape)}, but {RESULTS[operator]} has shape {shape}"
     return ""
 
 

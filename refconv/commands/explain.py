@@ -13,11 +13,10 @@ import numpy as np
 from refconv import exact
 from refconv.commands import options as read
 from refconv.commands.watched import OnCall, watched
-from refconv.explain.diagnosis import OPERANDS, Diagnosis, diagnose, element
+from refconv.explain.diagnosis import Diagnosis, diagnose, element
 from refconv.explain.picture import drawn
-from refconv.explain.shapes import NAMES
 from refconv.implementation import Implementation, ImplementationError, load
-from refconv.problem import OPERATORS, Operator, Problem
+from refconv.problem import OPERANDS, OPERATORS, RESULTS, Operator, Problem
 
 if TYPE_CHECKING:
     from refconv_properties.subject import Subject
@@ -106,8 +105,7 @@ def _is_wrong(subject: Subject, operator: Operator, problem: Problem, options: a
     from refconv_properties.broken import LawBroken, TimeLimitExceeded
 
     drawn_ = exact.operands(problem, options.seed, subject.format, operators=(operator,))
-    operands = {"X": drawn_.x, "W": drawn_.w, "G": drawn_.gy}
-    first, second = (operands[name] for name in OPERANDS[operator])
+    first, second = (getattr(drawn_, name) for name in OPERANDS[operator])
     call = partial(_called, subject)
     implementation = subject.implementation
     headline = (
@@ -121,7 +119,7 @@ def _is_wrong(subject: Subject, operator: Operator, problem: Problem, options: a
         return True
     diagnosis = diagnose(call, problem, operator, first, second, result, form=subject.format, seconds=SECONDS)
     if result.shape != problem.result_shape(operator):
-        told = [f"{operator} returned shape {result.shape}, but {NAMES[operator]} has shape "]
+        told = [f"{operator} returned shape {result.shape}, but {RESULTS[operator]} has shape "]
         told[0] += f"{problem.result_shape(operator)}"
     elif diagnosis.index is None:
         return False
@@ -140,7 +138,7 @@ def _called(subject: Subject, operator: Operator, first: Any, second: Any, probl
 def _first_wrong(diagnosis: Diagnosis) -> str:
     assert diagnosis.index is not None
     return (
-        f"{element(NAMES[diagnosis.operator], diagnosis.index)} = {_number(diagnosis.computed)}, but the index sum "
+        f"{element(RESULTS[diagnosis.operator], diagnosis.index)} = {_number(diagnosis.computed)}, but the index sum "
         f"gives {_number(diagnosis.expected)} ({diagnosis.wrong} of {diagnosis.size} elements differ)"
     )
 

@@ -14,18 +14,12 @@ from refconv.explain.mistakes import TABLE, Case, Hypothesis
 from refconv.explain.terms import Call, Index, Prober, Reading, Term
 from refconv.formats import Format, FormatLike, format_of
 from refconv.operands import Array
-from refconv.problem import Operator, Problem
+from refconv.problem import LETTERS, OPERANDS, RESULTS, Operator, Problem
 
 SECONDS = 1.0  # for one explanation
 UNIFORM = (1, 3, 5)  # seeds of operands that tell the most apart, see `exact.PATTERNS`
 SHOWN = 3  # terms of a list that are written out
 LARGEST = 500_000  # products in one changed formula: above that, no hypothesis is tried
-OPERANDS: dict[Operator, tuple[str, str]] = {
-    "forward": ("X", "W"),
-    "grad_input": ("G", "W"),
-    "grad_weight": ("G", "X"),
-}
-_FIELDS = {"X": "x", "W": "w", "G": "gy"}
 _AXES: dict[Operator, tuple[str, ...]] = {
     "forward": ("image", "row", "column", "output channel"),
     "grad_input": ("image", "row", "column", "input channel"),
@@ -145,16 +139,16 @@ def element(name: str, index: tuple[int, ...]) -> str:
 
 def named(operator: Operator, term: Term, problem: Problem) -> str:
     """A product in index notation, as the formulas write it: ``X[0,2,1,0] W[1,1,0,2]``."""
-    shape = {"X": problem.x_shape, "W": problem.w_shape, "G": problem.y_shape}
+    shape = {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
     factors = [
-        element(name, tuple(int(i) for i in np.unravel_index(flat, shape[name])))
+        element(LETTERS[name], tuple(int(i) for i in np.unravel_index(flat, shape[name])))
         for name, flat in zip(OPERANDS[operator], term, strict=True)
     ]
     return " ".join(reversed(factors) if operator == "grad_weight" else factors)
 
 
 def _terms(operator: Operator, problem: Problem, reading: Reading) -> Iterator[str]:
-    subject = element(shapes.NAMES[operator], reading.index)
+    subject = element(RESULTS[operator], reading.index)
 
     least = "at least " if reading.limit else ""
 
@@ -190,7 +184,7 @@ def _terms(operator: Operator, problem: Problem, reading: Reading) -> Iterator[s
 def _doubts(prober: Prober, first: Array, second: Array, result: Array) -> Iterator[str]:
     """What the terms do not say, or why they may not be all."""
     reading = prober.reading
-    subject = element(shapes.NAMES[prober.operator], reading.index)
+    subject = element(RESULTS[prober.operator], reading.index)
     if reading.limit:
         yield f"its terms were not all read off: {reading.limit}"
         return
@@ -215,7 +209,7 @@ def _unrepeatable(call: Call, case: Case, result: Array, deadline: float) -> str
         return ""
     index = tuple(int(i) for i in np.argwhere(~same)[0])
     return (
-        f"the same call again gives {element(shapes.NAMES[case.operator], index)} = {again[index].item():g}, not "
+        f"the same call again gives {element(RESULTS[case.operator], index)} = {again[index].item():g}, not "
         f"{result[index].item():g}: it depends on more than its operands"
     )
 
@@ -320,12 +314,12 @@ def _shape(call: Call, problem: Problem, operator: Operator, form: Format, shape
                 if slip in fitting:
                     fitting[slip] += 1
     best = max(slips, key=lambda slip: fitting[slip], default="")
-    return f"{shapes.NAMES[operator]} would have this shape if {best}" if best else ""
+    return f"{RESULTS[operator]} would have this shape if {best}" if best else ""
 
 
 def _case(operator: Operator, problem: Problem, form: Format, seed: int) -> Case:
     drawn = exact.operands(problem, seed, form, operators=(operator,))
-    first, second = (getattr(drawn, _FIELDS[name]) for name in OPERANDS[operator])
+    first, second = (getattr(drawn, name) for name in OPERANDS[operator])
     return Case(operator, first, second, problem, form)
 
 

@@ -12,9 +12,9 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from refconv.explain.diagnosis import OPERANDS, Diagnosis, element
-from refconv.explain.shapes import NAMES
+from refconv.explain.diagnosis import Diagnosis, element
 from refconv.explain.terms import Term, formula
+from refconv.problem import LETTERS, OPERANDS, RESULTS
 
 # A symbol and a colour (those of Okabe and Ito, which most eyes tell apart) for what happens to a pixel.
 KINDS = {
@@ -142,7 +142,7 @@ def drawn(diagnosis: Diagnosis) -> Picture | None:
     if reading is None or not (reading.missing or reading.foreign or reading.counted):
         return None
     of_pixels = 1 if operator == "grad_weight" else 0
-    name = OPERANDS[operator][of_pixels]
+    name = LETTERS[OPERANDS[operator][of_pixels]]
     shape = problem.y_shape if name == "G" else problem.x_shape
 
     def pixel(term: Term) -> tuple[int, int, int]:
@@ -173,7 +173,7 @@ def drawn(diagnosis: Diagnosis) -> Picture | None:
         notes.append(f"pixels of other images: {told}")
     if reading.limit:
         notes.append(f"not all terms were read off: {reading.limit}")
-    caption = f"{name}[{image},row,column,:] as {element(NAMES[operator], reading.index)} reads it"
+    caption = f"{name}[{image},row,column,:] as {element(RESULTS[operator], reading.index)} reads it"
     return Picture(caption, rows, columns, kinds, notes)
 
 

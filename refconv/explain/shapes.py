@@ -8,8 +8,6 @@ from dataclasses import replace
 from refconv.explain.form import Axis, axes
 from refconv.problem import Operator, Problem
 
-NAMES = {"forward": "Y", "grad_input": "dX", "grad_weight": "dW"}
-
 Size = Callable[[Axis], int]
 
 

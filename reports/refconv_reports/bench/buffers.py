@@ -13,9 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from refconv.certificate import OPERANDS
 from refconv.formats import format_of
-from refconv.problem import Operator, Problem
+from refconv.problem import OPERANDS, Operator, Problem
 
 PERIOD = 2**20 + 7  # numbers that are drawn; more are repetitions, which no cache and no kernel knows
 ALIGNED = 256  # bytes, as every allocation on a GPU is

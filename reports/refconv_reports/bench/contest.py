@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from refconv import certificate
-from refconv.certificate import OPERANDS, Expected, Pair
-from refconv.explain.shapes import NAMES
+from refconv.certificate import Expected, Pair
 from refconv.formats import format_of
 from refconv.implementation import ImplementationError
+from refconv.problem import OPERANDS, RESULTS
 from refconv_cuda.device import DeviceMissing
 from refconv_reports.bench import buffers, traffic
 from refconv_reports.bench.choose import Case
@@ -122,7 +122,7 @@ class Contest:
             return None
         wrong = verdict.wrong
         place = ",".join(map(str, wrong.index))
-        told = f"{NAMES[case.operator]}[{place}] = {wrong.computed:.9g}, but the sum is {wrong.expected}"
+        told = f"{RESULTS[case.operator]}[{place}] = {wrong.computed:.9g}, but the sum is {wrong.expected}"
         if case.role == "peer" and cell.close(result, self._reference(case, cell)):
             return told
         where = "taps" if case.operator == "grad_weight" else "pixels"

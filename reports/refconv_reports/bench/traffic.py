@@ -11,9 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from refconv.certificate import OPERANDS
 from refconv.formats import format_of
-from refconv.problem import Operator, Problem
+from refconv.problem import OPERANDS, Operator, Problem
 from refconv_reports.bench.peaks import Peaks
 
 
