@@ -88,6 +88,7 @@ def test_the_fastest_that_can_is_chosen(dtype, problem, operator):
         assert bool(candidate.refusal) == (candidate.work is None) == (candidate.seconds == float("inf"))
     assert not found[0].refusal
     assert AUTO.chosen(operator, problem, dtype).name == found[0].implementation.name
+    assert AUTO.work(operator, problem, dtype) == found[0].work
 
 
 def test_every_kernel_is_somebodys_choice():

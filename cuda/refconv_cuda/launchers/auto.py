@@ -12,6 +12,7 @@ from refconv_cuda import choose
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import OnDevice
+from refconv_cuda.launchers.work import Work
 
 
 class Auto(OnDevice):
@@ -76,6 +77,10 @@ class Auto(OnDevice):
         if first.refusal:
             raise ValueError(f"problem {problem}: {first.implementation.name} {first.refusal}")
         return self._here(first.implementation)
+
+    def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
+        """That of the chosen one."""
+        return self.chosen(operator, problem, dtype).work(operator, problem, dtype)
 
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:
         """Y, shape ``problem.y_shape``."""

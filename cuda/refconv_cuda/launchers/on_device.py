@@ -7,6 +7,7 @@ with them raises ``ValueError`` or ``TypeError`` naming the argument.
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -33,7 +34,7 @@ def sum_of_splits(dtype: str) -> Instance:
     return Instance("sum_splits.cu", f"sum_splits<{C_NAMES[dtype]}>", ELEMENTWISE_THREADS)
 
 
-class OnDevice:
+class OnDevice(ABC):
     """What the implementations share: the device, and the way in and out of it."""
 
     name: str
@@ -78,29 +79,29 @@ class OnDevice:
             return None
         return f"this GPU is sm_{found}, but that needs sm_{least} or later"
 
+    @abstractmethod
     def instances(self) -> Iterable[Instance]:
         """Every kernel that it may ask its device for, in all of its dtypes."""
-        raise NotImplementedError
 
     def supports(self, problem: Problem) -> bool | str:
         """True, or a sentence that says why the kernels do not take the problem."""
         return True
 
+    @abstractmethod
     def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """What an operator has to do on a problem in the format of that name, for the chooser."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:
         """Y, shape ``problem.y_shape``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def grad_input(self, gy: Array, w: Array, problem: Problem) -> Array:
         """dX, shape ``problem.x_shape``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def grad_weight(self, gy: Array, x: Array, problem: Problem) -> Array:
         """dW, shape ``problem.w_shape``."""
-        raise NotImplementedError
 
     def _operands(
         self, problem: Problem, first: tuple[str, object, tuple[int, ...]], second: tuple[str, object, tuple[int, ...]]

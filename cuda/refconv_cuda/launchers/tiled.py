@@ -7,6 +7,7 @@ gather.cuh``), and are instances of ``<family>_<operator>`` for a type, a vector
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol, Self
 
@@ -80,17 +81,17 @@ class Tiled(OnDevice):
 
     # -- what a family says of itself; ``dtype``: that of the arrays ----------------------------------------
 
+    @abstractmethod
     def tiles(self, dtype: str) -> Mapping[Size, Tile]:
         """Both tiles."""
-        raise NotImplementedError
 
+    @abstractmethod
     def vector(self, dtype: str) -> int:
         """How many elements its kernels move together."""
-        raise NotImplementedError
 
+    @abstractmethod
     def type_name(self, dtype: str) -> str:
         """The first template argument."""
-        raise NotImplementedError
 
     def stored(self) -> tuple[str, ...]:
         """The dtypes of its arrays."""

@@ -10,6 +10,7 @@ each problem and takes the fastest. For float32 that may be Winograd's, which mu
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,7 @@ TF32 = "tf32"
 MATMUL = ("allow_tf32", "allow_fp16_reduced_precision_reduction", "allow_bf16_reduced_precision_reduction")
 
 
-class TorchPeer:
+class TorchPeer(ABC):
     """What both have in common. home: where their tensors are."""
 
     name: str
@@ -38,9 +39,9 @@ class TorchPeer:
             return f"{self.name} pads both sides alike"
         return None
 
+    @abstractmethod
     def call(self, operator: Operator, first: Any, second: Any, problem: Problem) -> Any:
         """The result as a tensor; operands and result as `OnTorch` shapes them."""
-        raise NotImplementedError
 
     def launches(self, operator: Operator, problem: Problem, dtype: str) -> tuple[str | None, str | None]:
         """Libraries do not say."""
