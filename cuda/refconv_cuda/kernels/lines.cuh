@@ -75,9 +75,7 @@ struct LinesAlongTerms {
     template <int kStep, typename To>
     __device__ void fetch(const To& to) {
         if (kVector == kEach) {
-#pragma unroll
-            for (int l = 0; l < Lines::kCount; ++l) read_line(lines.operand(l), line[l], walk.channel, to(l));
-            move(kStep);
+            next<kStep>([&](int l, const auto& here) { here.fetch(to(l)); });
         } else {
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
@@ -89,6 +87,13 @@ struct LinesAlongTerms {
             }
             move(kStep - kEach);
         }
+    }
+    // Where this slice's share is: that of line l for to(l, neighbours).
+    template <int kStep, typename To>
+    __device__ void next(const To& to) {
+#pragma unroll
+        for (int l = 0; l < Lines::kCount; ++l) to(l, neighbours(lines.operand(l), line[l], walk.channel));
+        move(kStep);
     }
 
 private:

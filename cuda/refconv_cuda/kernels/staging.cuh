@@ -2,7 +2,8 @@
 //
 // A stager fetches from one slice and moves on to the next: `fetch<kStep>(values)` fills kEach values and goes kStep
 // terms further along the sum. What lies outside (padding, terms past the last, rows and columns past the tile's end) is
-// zero, and no address outside an array is ever read. Where the neighbours lie decides between two kinds:
+// zero, and no address outside an array is ever read. `next<kStep>()` only says where the neighbours are, for one who
+// moves them by other means, and goes on likewise. Where they lie decides between two kinds:
 //
 //     along the terms        A of forward and grad_input, B of grad_input: NHWC and HWIO have the channel last
 //     across the terms       B of forward, both of grad_weight: neighbours are rows or columns of C
@@ -19,6 +20,22 @@ __device__ inline void clear(Real (&values)[kEach]) {
 #pragma unroll
     for (int i = 0; i < kEach; ++i) values[i] = Precision<Real>::store(0);
 }
+
+// Where neighbours are that are moved together; unless they exist, they are zeros and `from` is not to be read.
+template <typename Real>
+struct Neighbours {
+    const Real* from;
+    bool exist;
+
+    template <typename Values>
+    __device__ void fetch(Values& values) const {
+        if (exist) {
+            load_vector(from, values);
+        } else {
+            clear(values);
+        }
+    }
+};
 
 // Terms one after another, tap by tap, with `channels` terms each. Count: int, or const int& for one in shared memory.
 template <typename Count>
@@ -45,13 +62,9 @@ struct TermWalkOf {
 using TermWalk = TermWalkOf<int>;
 
 // Neighbours of a line of an operand that begins at an offset, or zeros where that is negative.
-template <typename Real, typename Values>
-__device__ inline void read_line(const Real* operand, long long offset, int channel, Values& values) {
-    if (offset < 0) {
-        clear(values);
-    } else {
-        load_vector(operand + (offset + channel), values);
-    }
+template <typename Real>
+__device__ inline Neighbours<Real> neighbours(const Real* operand, long long offset, int channel) {
+    return {operand + (offset + channel), offset >= 0};
 }
 template <typename Real>
 __device__ inline Real line_element(const Real* operand, long long offset, int channel) {
@@ -77,7 +90,7 @@ struct AlongTerms {
     template <int kStep>
     __device__ void fetch(Real (&values)[kEach]) {
         if (kVector == kEach) {
-            read_line(operand, line, walk.channel, values);
+            neighbours(operand, line, walk.channel).fetch(values);
             move(kStep);
         } else {
 #pragma unroll
@@ -121,8 +134,8 @@ struct PairAlongTerms {
     __device__ void fetch(Real (&values_a)[kEach], Real (&values_b)[kEach]) {
         if (kVector == kEach) {
             LinePair now = lines;
-            read_line(operand_a, now.a, walk.channel, values_a);
-            read_line(operand_b, now.b, walk.channel, values_b);
+            neighbours(operand_a, now.a, walk.channel).fetch(values_a);
+            neighbours(operand_b, now.b, walk.channel).fetch(values_b);
             move(kStep);
         } else {
 #pragma unroll
@@ -161,17 +174,26 @@ struct MatrixRows {
     template <int kStep, typename Values>
     __device__ void fetch(Values& values) {
         if (kVector == kEach) {
-            if (rows_left > 0) {
-                load_vector(row, values);
-            } else {
-                clear(values);
-            }
+            here().fetch(values);
         } else {
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
                 values[i] = rows_left > 0 && i < columns_left ? row[i] : Precision<Real>::store(0);
             }
         }
+        move<kStep>();
+    }
+    template <int kStep>
+    __device__ Neighbours<Real> next() {
+        Neighbours<Real> found = here();
+        move<kStep>();
+        return found;
+    }
+
+private:
+    __device__ Neighbours<Real> here() const { return {row, rows_left > 0}; }
+    template <int kStep>
+    __device__ void move() {
         row += static_cast<long long>(kStep) * row_size;
         rows_left -= kStep;
     }
@@ -218,12 +240,7 @@ struct PixelsOfTaps {
     template <int kStep, typename Values>
     __device__ void fetch(Values& values) {
         if (kVector == kEach) {
-            long long element = pixels_left > 0 ? at(row) : -1;
-            if (element >= 0) {
-                load_vector(x + element, values);
-            } else {
-                clear(values);
-            }
+            here().fetch(values);
         } else {
             Tap each = tap;
 #pragma unroll
@@ -239,11 +256,25 @@ struct PixelsOfTaps {
                 }
             }
         }
-        walk.advance(p.out_height, p.out_width);
-        pixels_left -= kStep;
+        move<kStep>();
+    }
+    template <int kStep>
+    __device__ Neighbours<Real> next() {
+        Neighbours<Real> found = here();
+        move<kStep>();
+        return found;
     }
 
 private:
+    __device__ Neighbours<Real> here() const {
+        long long element = pixels_left > 0 ? at(row) : -1;
+        return {x + element, element >= 0};
+    }
+    template <int kStep>
+    __device__ void move() {
+        walk.advance(p.out_height, p.out_width);
+        pixels_left -= kStep;
+    }
     // The element of X that a row reads at the pixel where the walk is, -1 where that is padding.
     __device__ long long at(const TapRow& row) const {
         int u = walk.pixel.row * p.stride_height + row.dy, v = walk.pixel.column * p.stride_width + row.dx;
@@ -268,6 +299,12 @@ struct Stagers {
         stager.template fetch<kStep>(values[0]);
         others.template fetch<kStep>(values + 1);
     }
+    // Where they are: those of fetch f for to(f, neighbours).
+    template <int kStep, typename To>
+    __device__ void next(const To& to, int f = 0) {
+        to(f, stager.template next<kStep>());
+        others.template next<kStep>(to, f + 1);
+    }
 };
 
 template <typename Stager>
@@ -276,4 +313,6 @@ struct Stagers<Stager, 0> {
     __device__ explicit Stagers(const Make&, int) {}
     template <int kStep, typename Values>
     __device__ void fetch(Values*) {}
+    template <int kStep, typename To>
+    __device__ void next(const To&, int) {}
 };

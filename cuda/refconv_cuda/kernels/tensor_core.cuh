@@ -24,6 +24,7 @@
 #include <mma.h>
 
 #include "lines.cuh"
+#include "tensor_tile.cuh"
 #include "warp_tile.cuh"
 
 // What is multiplied. Stored: in memory. Multiplied: what wmma calls it. kDepth: terms of one wmma. round: what is
@@ -85,13 +86,12 @@ struct TensorTile {
     static constexpr int kFragmentsM = kWarpM / kSide, kFragmentsN = kWarpN / kSide;
     static constexpr int kWarpsN = kN / kWarpN, kWarps = kM / kWarpM * kWarpsN, kThreads = 32 * kWarps;
     static constexpr int kBlocks = 384 / kThreads;  // on a multiprocessor of 65,536 registers: 168 a thread, or 256
-    static constexpr int kFetchesA = kM * kK / (kEach * kThreads), kFetchesB = kN * kK / (kEach * kThreads);
+    template <bool kAlong, int kLines>
+    using Shares = SliceShares<kAlong, kLines, kK, kEach, kThreads>;
+    static constexpr int kFetchesA = Shares<true, kM>::kFetches, kFetchesB = Shares<true, kN>::kFetches;
+    static constexpr int kApart = Shares<true, kM>::kApart;
     static_assert(kM % kWarpM == 0 && kN % kWarpN == 0, "warps must share out the tile");
     static_assert(kWarpM % kSide == 0 && kWarpN % kSide == 0 && kK % kDepth == 0, "and fragments a warp's part");
-    static_assert(kFetchesA * kEach * kThreads == kM * kK && kFetchesB * kEach * kThreads == kN * kK,
-                  "threads must share out each slice");
-    static_assert(kThreads % (kK / kEach) == 0, "a thread must fetch the same terms each time");
-    static constexpr int kApart = kThreads * kEach / kK;  // the lines of a thread's fetches along the terms
 
     // A slice of A (lines: rows) or of B (lines: columns), as its neighbours lie.
     template <bool kAlong, int kLines>
@@ -105,18 +105,6 @@ struct TensorTile {
         Slice<kAlongA, kM> a[2];
         Slice<kAlongB, kN> b[2];
     };
-
-    // Which neighbours of a slice the thread's fetch f has: the first one's term, and its row of A or column of B.
-    struct Place {
-        int term, line;
-    };
-    // Along the terms four lanes share 64 bytes of a line; across them neighbouring lanes have neighbouring lines.
-    template <bool kAlong, int kLines>
-    __device__ static Place place(int f) {
-        int number = threadIdx.x + f * kThreads;
-        if (kAlong) return {number % (kK / kEach) * kEach, number / (kK / kEach)};
-        return {number / (kLines / kEach), number % (kLines / kEach) * kEach};
-    }
 
     nvcuda::wmma::fragment<nvcuda::wmma::accumulator, kSide, kSide, kDepth, float> sum[kFragmentsM][kFragmentsN];
 
@@ -155,9 +143,8 @@ struct TensorTile {
     // addresses allow for it. `shared` has served: each warp has room of its own there for a row of fragments.
     template <int kVector, typename Result, typename Rows, typename SharedType>
     __device__ void write(const Rows& rows, int columns, SharedType& shared) const {
-        constexpr int kRow = kWarpN + 4, kChunks = kWarpN / kEach;
+        constexpr int kRow = kWarpN + 4;
         static_assert(sizeof(SharedType) >= sizeof(float) * kWarps * kSide * kRow, "a row of fragments of each warp");
-        int lane = threadIdx.x % 32;
         float* mine = reinterpret_cast<float*>(&shared) + threadIdx.x / 32 * (kSide * kRow);
 #pragma unroll
         for (int r = 0; r < kFragmentsM; ++r) {
@@ -166,22 +153,8 @@ struct TensorTile {
                 nvcuda::wmma::store_matrix_sync(mine + c * kSide, sum[r][c], kRow, nvcuda::wmma::mem_row_major);
             }
             __syncwarp();
-            for (int chunk = lane; chunk < kSide * kChunks; chunk += 32) {
-                int row = chunk / kChunks, first = chunk % kChunks * kEach, column = warp_column() + first;
-                Result* line = rows.at(warp_row() + r * kSide + row);
-                if (line == nullptr) continue;
-                Result values[kEach];
-#pragma unroll
-                for (int i = 0; i < kEach; ++i) values[i] = Precision<Result>::store(mine[row * kRow + first + i]);
-                if (kVector == kEach) {
-                    if (column < columns) store_vector(values, line + column);
-                } else {
-#pragma unroll
-                    for (int i = 0; i < kEach; ++i) {
-                        if (column + i < columns) line[column + i] = values[i];
-                    }
-                }
-            }
+            write_rows<kEach, kVector, kSide, kWarpN, kRow, Result>(mine, rows, warp_row() + r * kSide, warp_column(),
+                                                                    columns);
             __syncwarp();
         }
     }
@@ -195,7 +168,7 @@ private:
     __device__ static void store(Values (&values)[kFetches], Slice<kAlong, kLines>& slice) {
 #pragma unroll
         for (int f = 0; f < kFetches; ++f) {
-            Place to = place<kAlong, kLines>(f);
+            auto to = Shares<kAlong, kLines>::place(f);
             Operand::round(values[f]);
             store_vector(values[f], kAlong ? &slice.at[to.line][to.term] : &slice.at[to.term][to.line]);
         }

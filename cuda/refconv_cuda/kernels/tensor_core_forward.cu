@@ -31,21 +31,17 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
 
     int channels = p.c_in_per_group(), terms = p.taps() * channels;
     for (int line = threadIdx.x; line < kM; line += T::kThreads) {
-        long long row = task.tile_row * kM + line;
-        bool exists = row < p.output_pixels();
-        Pixel output = pixel_of(exists ? row : 0, p.out_height, p.out_width);
-        long long image = image_offset(output.image, p.height, p.width, p.c_in) + task.group * channels;
-        bases[line] = {exists ? image : -1, output.row * p.stride_height, output.column * p.stride_width};
+        bases[line] = base_of_output(p, task.tile_row * kM + line, task.group);
     }
     __syncthreads();
 
     using Lines = PixelLines<Stored, T::kFetchesA, T::kApart>;
     using B = MatrixRows<Stored, T::kEach, kVector>;
-    auto mine = T::template place<true, kM>(0);
+    auto mine = T::template Shares<true, kM>::place();
     LinesAlongTerms<T::kEach, kVector, Lines> a({x, &bases[mine.line], p.height, p.width, p.c_in, taps}, channels,
                                                 mine.term);
     Stagers<B, T::kFetchesB> b([&](int f) {
-        auto at = T::template place<false, kN>(f);
+        auto at = T::template Shares<false, kN>::place(f);
         int column = task.tile_column * kN + at.line;
         const Stored* first = w + static_cast<long long>(at.term) * p.c_out + task.group * task.columns + column;
         return B(first, p.c_out, terms - at.term, task.columns - column);

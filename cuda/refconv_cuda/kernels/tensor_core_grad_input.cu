@@ -35,21 +35,16 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
 
     int channels = p.c_out_per_group();
     for (int line = threadIdx.x; line < kM; line += T::kThreads) {
-        long long row = task.tile_row * kM + line;
-        bool exists = row < class_.pixels(p);
-        Pixel pixel = pixel_of(exists ? row : 0, class_.height, class_.width);
-        long long image = image_offset(pixel.image, p.out_height, p.out_width, p.c_out) + task.group * channels;
-        bases_a[line] = {exists ? image : -1, pixel.row, pixel.column};
+        bases_a[line] = base_in_class(p, class_, task.tile_row * kM + line, task.group);
     }
     for (int line = threadIdx.x; line < kN; line += T::kThreads) {
-        int column = task.tile_column * kN + line;
-        bases_b[line] = column < task.columns ? static_cast<long long>(column) * p.c_out + task.group * channels : -1;
+        bases_b[line] = base_of_column(p, task.tile_column * kN + line, task.group);
     }
     __syncthreads();
 
     using LinesA = PixelLines<Stored, T::kFetchesA, T::kApart>;
     using LinesB = WeightLines<Stored, T::kFetchesB, T::kApart>;
-    auto mine = T::template place<true, kM>(0);
+    auto mine = T::template Shares<true, kM>::place();
     LinesA lines_a = {gy, &bases_a[mine.line], p.out_height, p.out_width, p.c_out, class_.taps};
     LinesB lines_b = {w, &bases_b[mine.line], task.columns, p.kernel_width, p.c_out, class_.taps};
     LinesAlongTerms<T::kEach, kVector, BothLines<LinesA, LinesB>> both({lines_a, lines_b}, channels, mine.term);

@@ -35,13 +35,13 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
     long long first_pixel = task.split * terms_each;
     int pixels = static_cast<int>(min(terms_each, p.output_pixels() - first_pixel));
     Stagers<A, T::kFetchesA> a([&](int f) {
-        auto at = T::template place<false, kM>(f);
+        auto at = T::template Shares<false, kM>::place(f);
         int row = static_cast<int>(task.tile_row) * kM + at.line;
         TapRow& mine = tap_rows[f][threadIdx.x];
         return A(p, x, mine, task.group, row, first_pixel + at.term, pixels - at.term, step);
     });
     Stagers<B, T::kFetchesB> b([&](int f) {
-        auto at = T::template place<false, kN>(f);
+        auto at = T::template Shares<false, kN>::place(f);
         int column = task.tile_column * kN + at.line;
         const Stored* first = gy + (first_pixel + at.term) * p.c_out + task.group * task.columns + column;
         return B(first, p.c_out, pixels - at.term, task.columns - column);

@@ -29,12 +29,8 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
     Taps taps = {taps_reading(p.kernel_height, p.dilation_height, p.pad_top),
                  taps_reading(p.kernel_width, p.dilation_width, p.pad_left)};
     auto a = [&](typename T::Place at) {
-        long long row = task.tile_row * kM + at.line;
-        bool exists = row < p.output_pixels();
-        Pixel output = pixel_of(exists ? row : 0, p.out_height, p.out_width);
-        long long image = image_offset(output.image, p.height, p.width, p.c_in) + task.group * channels;
         PixelBase& base = pixels[at.line][at.term / T::kEach];
-        base = {exists ? image : -1, output.row * p.stride_height, output.column * p.stride_width};
+        base = base_of_output(p, task.tile_row * kM + at.line, task.group);
         return A(x, {base, p.height, p.width, p.c_in, taps}, channels, at.term);
     };
     auto b = [&](typename T::Place at) {

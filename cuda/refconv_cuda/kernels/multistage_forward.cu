@@ -1,0 +1,52 @@
+// Forward pass as a gathered matrix product on tensor cores, by mma.sync.
+//
+//     Y[(i,j,k), l] = sum over (m,n,p) of A[(i,j,k), (m,n,p)] W[(m,n,p), l]
+//     A[(i,j,k), (m,n,p)] = X[i, j s_h + dy(m), k s_w + dx(n), g c_in/g + p]        zero outside the image
+//
+// One product per group. Rows: b out_h out_w output pixels; columns: c_out/g; terms: a_h a_w c_in/g. Neighbours of A
+// are terms, those of W columns.
+#include "multistage.cuh"
+
+template <typename Number, int kM, int kN, int kK, int kWarpM, int kWarpN, int kStages>
+__global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>::kThreads,
+                                  MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>::kBlocks)
+    multistage_forward(const typename StoredAs<Number>::Type* __restrict__ x,
+                       const typename StoredAs<Number>::Type* __restrict__ w,
+                       typename StoredAs<Number>::Type* __restrict__ y, Problem p) {
+    using T = MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>;
+    using Stored = typename T::Stored;
+    using SharesA = typename T::template Shares<true, kM>;
+    using SharesB = typename T::template Shares<false, kN>;
+    __shared__ typename T::template Shared<WarpTask> shared;
+    auto plan = [&] { return warp_task(tiles_over(p.output_pixels(), kM), p.c_out_per_group(), kN, 1, p.groups); };
+    WarpTask task = T::agree(shared, plan);
+
+    int channels = p.c_in_per_group(), terms = p.taps() * channels;
+    Taps taps = {taps_reading(p.kernel_height, p.dilation_height, p.pad_top),
+                 taps_reading(p.kernel_width, p.dilation_width, p.pad_left)};
+    PixelBase bases[SharesA::kFetches];
+#pragma unroll
+    for (int f = 0; f < SharesA::kFetches; ++f) {
+        bases[f] = base_of_output(p, task.tile_row * kM + SharesA::place(f).line, task.group);
+    }
+    using Lines = PixelLines<Stored, SharesA::kFetches, 1>;
+    LinesAlongTerms<T::kEach, T::kEach, Lines> a({x, bases, p.height, p.width, p.c_in, taps}, channels,
+                                                 SharesA::place().term);
+    using B = MatrixRows<Stored, T::kEach, T::kEach>;
+    Stagers<B, SharesB::kFetches> b([&](int f) {
+        auto at = SharesB::place(f);
+        int column = task.tile_column * kN + at.line;
+        const Stored* first = w + static_cast<long long>(at.term) * p.c_out + task.group * task.columns + column;
+        return B(first, p.c_out, terms - at.term, task.columns - column);
+    });
+    T tile;
+    tile.template multiply<true, false>([&](const auto& to) { a.template next<kK>(to); },
+                                        [&](const auto& to) { b.template next<kK>(to); }, slices_of(terms, kK), shared);
+
+    task = T::agree(shared, plan);
+    long long first_row = task.tile_row * kM;
+    int first_column = task.tile_column * kN;
+    Stored* corner = y + first_row * p.c_out + task.group * task.columns + first_column;
+    DenseRows<Stored> result = {corner, p.c_out, p.output_pixels() - first_row};
+    tile.template write<Stored>(result, task.columns - first_column, shared);
+}
