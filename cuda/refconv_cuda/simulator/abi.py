@@ -131,8 +131,9 @@ SIZES = tuple(c.sizeof(struct) for struct in (Region, Launch, Finding, Parameter
     INDEX_OUT_OF_BOUNDS,
     ENDLESS,
     MEETS_COPY,
+    RACES_COPY,
     COPY_SPACE,
-) = range(23)
+) = range(24)
 
 SHARED_REGION = -1
 NO_REGION = -2

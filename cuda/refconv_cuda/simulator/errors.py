@@ -68,7 +68,7 @@ class KernelError(SimulatorError):
 
 
 class OutOfBounds(KernelError):
-    """An access outside every array, beside an alignment, or against an array's read-only flag; a copy of wrong memory."""
+    """An access outside every array, beside an alignment, against an array's read-only flag, or of the wrong memory."""
 
     tool = "memcheck"
 

@@ -86,7 +86,7 @@ class _Describer:
                 return self._raise(UninitialisedRead, kind, f"{who} {self._verb()} {where.words}, never written", where)
             case abi.RACE:
                 return self._race()
-            case abi.MEETS_COPY:
+            case abi.MEETS_COPY | abi.RACES_COPY:
                 return self._race_with_copy()
             case abi.COPY_SPACE:
                 where = self._memory()
@@ -154,12 +154,13 @@ class _Describer:
     def _race_with_copy(self) -> KernelError:
         found, where = self._found, self._memory()
         which = "to which" if found.other_is_write else "from which"
-        own = tuple(found.thread) == tuple(found.other_thread)
-        whose, who = ("its own cp.async", "it") if own else (f"a cp.async of thread {found.other_thread}", "that thread")
-        text = (
-            f"{self._who()} {self._verb()} {where.words}, {which} {whose} in {_text(self._other_place)} may still be "
-            f"copying: {who} has not waited for it"
-        )
+        is_own = tuple(found.thread) == tuple(found.other_thread)
+        whose = "its own cp.async" if is_own else f"a cp.async of thread {found.other_thread}"
+        end = f": {'it' if is_own else 'that thread'} has not waited for it"
+        if found.kind == abi.RACES_COPY:
+            end = "; nothing orders the two"
+        place = _text(self._other_place)
+        text = f"{self._who()} {self._verb()} {where.words}, {which} {whose} in {place} may still be copying{end}"
         return self._raise(Race, "race with an asynchronous copy", text, where)
 
     def _raise(

@@ -122,7 +122,7 @@ void Copies::add(Own& own, const Copy& copy) {
     }
     (own.last < 0 ? own.first : copies_.items[own.last].next) = at;
     own.last = at;
-    shadow::begin_copy(copy);
+    shadow::begin_copy(copies_.items[at]);
 }
 
 // All of the groups before this one.

@@ -18,7 +18,9 @@ struct Copy {
     const uint8_t* from;
     uint8_t size, source_size;  // what lies beyond the latter becomes 0
     bool done;                  // carried out, but not waited for
-    int16_t thread;             // -1: nobody's, free for the next
+    uint16_t syncs;             // as in a Stamp of when it was issued, and so is `phase`
+    uint32_t phase;
+    int16_t thread;  // -1: nobody's, free for the next
     Place place;
     const void* pc;
     int32_t group;  // its number among the thread's

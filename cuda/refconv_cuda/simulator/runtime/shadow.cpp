@@ -165,7 +165,8 @@ void check_against_copies(const Now& now) {
     finding->other_thread = the_block().index(copy->thread);
     finding->other_file = copy->place.file;
     finding->other_line = copy->place.line();
-    report(kMeetsCopy, now.address, now.size, now.access, now.pc, now.area);
+    Stamp issued = {copy->phase, 0, static_cast<uint16_t>(copy->thread), copy->syncs};
+    report(ordered_in_block(issued) ? kMeetsCopy : kRacesCopy, now.address, now.size, now.access, now.pc, now.area);
 }
 
 void note_read(Cell& cell, const Stamp& stamp) {
@@ -364,7 +365,9 @@ void visit_words_of(const void* pointer, uint32_t size, Visit visit) {
 
 }  // namespace
 
-void begin_copy(const Copy& copy) {
+void begin_copy(Copy& copy) {
+    copy.phase = fast.phase;
+    copy.syncs = fast.syncs;
     auto mark = [](Cell& cell, uint32_t, uint32_t) {
         ++cell.copies;
         cell.special |= Cell::kCopiesBit;

@@ -30,7 +30,7 @@ void become(int thread, uint16_t syncs);  // the current thread, and its count o
 // A cp.async of the current thread: its accesses, about to happen; it is under way; it is so no more, as the thread has waited
 // for it, and made its accesses now, or as the block is over.
 void check_copy(const Copy&);
-void begin_copy(const Copy&);
+void begin_copy(Copy&);
 void end_copy(const Copy&, bool waited);
 #else
 inline bool begin_launch(const Launch&, const Image&, Finding*) { return true; }
@@ -40,7 +40,7 @@ inline bool next_phase(int) { return true; }
 inline void turn(const void*) {}
 inline void become(int, uint16_t) {}
 inline void check_copy(const Copy&) {}
-inline void begin_copy(const Copy&) {}
+inline void begin_copy(Copy&) {}
 inline void end_copy(const Copy&, bool) {}
 #endif
 

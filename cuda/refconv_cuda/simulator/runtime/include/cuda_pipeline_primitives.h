@@ -13,7 +13,7 @@ inline __forceinline__ void __pipeline_memcpy_async(void* dst_shared, const void
     refconv::ptx::cp_async(dst_shared, src_global, size, size - static_cast<int>(zfill), file, line);
 }
 inline void __pipeline_commit() { refconv::ptx::cp_async_commit_group(); }
+// Of more than 8, CUDA's own waits for all but 8, too.
 inline void __pipeline_wait_prior(size_t groups) {
-    constexpr size_t most = 1 << 30;
-    refconv::ptx::cp_async_wait_group(static_cast<int>(groups < most ? groups : most));
+    refconv::ptx::cp_async_wait_group(groups < 8 ? static_cast<int>(groups) : 8);
 }
