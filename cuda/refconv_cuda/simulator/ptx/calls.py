@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from refconv_cuda.simulator.ptx.assembly import Brace, Instruction, Registers, parsed
 from refconv_cuda.simulator.ptx.statements import CONSTRAINTS, Malformed, Operand
@@ -13,7 +13,7 @@ from refconv_cuda.simulator.ptx.table import SPECIAL_REGISTERS, Row, family, row
 _TYPE = re.compile(r"(?P<result>=?)(?:(?P<count>\d+)\*)?(?P<type>\w+)(?P<mark>[!+]?)")
 _INTEGER = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|\d+)U?")
 _FLOAT = re.compile(r"0[fF](?P<single>[0-9a-fA-F]{8})|0[dD](?P<double>[0-9a-fA-F]{16})|-?\d+\.\d*(?:[eE][-+]?\d+)?")
-_ADDRESS = re.compile(r"\[\s*(?P<base>[^\s+\]]+)\s*(?:\+\s*(?P<offset>-?\w+)\s*)?\]")
+_ADDRESS = re.compile(r"\[\s*(?P<base>%\[\w+\]|[^\s+\[\]]+)\s*(?:\+\s*(?P<offset>-?\w+|%\d+|%\[\w+\])\s*)?\]")
 _PLACEHOLDER = re.compile(r"%(?:(\d+)|\[(\w+)\])$")
 _SPACES = {"[shared]": 32, "[global]": 64, "[generic]": 64}
 
@@ -22,7 +22,8 @@ class NotSimulated(Exception):
     """What of an ``asm`` statement is not simulated, as the beginning of a sentence."""
 
 
-class _Value(NamedTuple):
+@dataclass(frozen=True)
+class _Value:
     """A PTX operand. type: of the register, or ``imm`` or ``real`` for a constant, or ``at32``, ``at64`` for an address.
 
     code: C++. writable: whether an instruction may set it.

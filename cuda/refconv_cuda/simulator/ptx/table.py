@@ -54,7 +54,7 @@ _TENSOR_CORES = [
     ),
     *(
         (f"ldmatrix.sync.aligned.<O:m8n8.x{n}{trans},x{n}{trans}.m8n8>.shared.b16", f"={n}*b32, [shared]",
-         f"ptx::ldmatrix<{n}, {'true' if trans else 'false'}>($2)")
+         f"ptx::ldmatrix<{n}, {'true' if trans else 'false'}>(ptx::in_shared($2))")
         for n in (1, 2, 4)
         for trans in ("", ".trans")
     ),
@@ -75,7 +75,7 @@ _COPIES = [
 _SCALARS = "b8,u8,s8,b16,u16,s16,b32,u32,s32,f32,b64,u64,s64,f64"
 _ACCESSES = [
     *(
-        (f"<I:ld>{space}{vector}.<T:{types}>", f"={each}, [{name}]", f"ptx::load<ptx::<T>, {n}>(ptx::{name}($2))")
+        (f"<I:ld>{space}{vector}.<T:{types}>", f"={each}, [{name}]", f"ptx::load<ptx::<T>, {n}>(ptx::in_{name}($2))")
         for space, name in ((".shared", "shared"), (".global", "global"), ("", "generic"))
         for vector, n, each, types in (
             ("", 1, "<T>+", _SCALARS),
@@ -84,7 +84,7 @@ _ACCESSES = [
         )
     ),
     *(
-        (f"<I:st>{space}{vector}.<T:{types}>", f"[{name}], {each}", f"ptx::store<ptx::<T>, {n}>(ptx::{name}($1), {value})")
+        (f"<I:st>{space}{vector}.<T:{types}>", f"[{name}], {each}", f"ptx::store<ptx::<T>, {n}>(ptx::in_{name}($1), {value})")
         for space, name in ((".shared", "shared"), (".global", "global"), ("", "generic"))
         for vector, n, each, value, types in (
             ("", 1, "<T>+", "{$2}", _SCALARS),
