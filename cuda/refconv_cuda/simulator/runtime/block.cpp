@@ -57,6 +57,12 @@ void Block::run(const Kernel& kernel, void** arguments, int32_t order, Random& r
     undisturbed_ = 0;
     converging_ = false;
     live_ = count_;
+    run_phases();
+    copies_.end_block();
+}
+
+void Block::run_phases() {
+    Finding* finding = finding_;
     begin_phase();
     for (;;) {
         next();

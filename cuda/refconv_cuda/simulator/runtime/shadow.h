@@ -15,6 +15,9 @@
 #include "image.h"
 
 namespace refconv {
+
+struct Copy;
+
 namespace shadow {
 
 #ifdef REFCONV_CHECK
@@ -24,6 +27,11 @@ void begin_block(const Index& block);
 bool next_phase(int threads);  // of so many live ones; false: something was found in the one that ends
 void turn(const void* pc);     // the current thread waits for another in a loop, and so uses up the step budget
 void become(int thread, uint16_t syncs);  // the current thread, and its count of __syncwarp
+// A cp.async of the current thread: its accesses, about to happen; it is under way; it is so no more, as the thread has waited
+// for it, and made its accesses now, or as the block is over.
+void check_copy(const Copy&);
+void begin_copy(Copy&);
+void end_copy(const Copy&, bool waited);
 #else
 inline bool begin_launch(const Launch&, const Image&, Finding*) { return true; }
 inline void end_launch() {}
@@ -31,6 +39,9 @@ inline void begin_block(const Index&) {}
 inline bool next_phase(int) { return true; }
 inline void turn(const void*) {}
 inline void become(int, uint16_t) {}
+inline void check_copy(const Copy&) {}
+inline void begin_copy(Copy&) {}
+inline void end_copy(const Copy&, bool) {}
 #endif
 
 enum Access : int { kRead = 0, kWrite = 1, kAtomic = 2, kBlockAtomic = 3 };  // the last: among the block's threads only
