@@ -44,11 +44,11 @@ class Path:
         """Of a block."""
         return STRIP_THREADS if self.strip else THREADS
 
-    def name(self, operator: Operator, real: str) -> str:
-        """The template instance."""
-        if self.strip:
-            return f"depthwise_{operator}_strip<{real}, {self.strip}>"
-        return f"depthwise_{operator}<{real}, {self.vector}>"
+    def kernel(self, operator: Operator, real: str) -> Instance:
+        """The kernel for an operator."""
+        file = f"depthwise_{operator}"
+        name = f"{file}_strip<{real}, {self.strip}>" if self.strip else f"{file}<{real}, {self.vector}>"
+        return Instance(f"{file}.cu", name, self.threads)
 
 
 class Depthwise(OnDevice):
@@ -83,8 +83,7 @@ class Depthwise(OnDevice):
         for dtype in self.dtypes:
             for operator in OPERATORS:
                 for path in (scalar, *fast) if dtype in FAST_DTYPES else (scalar,):
-                    name = path.name(operator, C_NAMES[dtype])
-                    yield Instance(f"depthwise_{operator}.cu", name, path.threads)
+                    yield path.kernel(operator, C_NAMES[dtype])
             yield sum_of_splits(dtype)
 
     @property
@@ -167,10 +166,8 @@ class Depthwise(OnDevice):
             parts = problem.batch * problem.out_height
         splits, each = self._split(slabs * tiles, parts, at_once)
         partial = self.device.empty((splits, *problem.w_shape), SUMS[g_.dtype.name])
-        name = path.name("grad_weight", real)
         arguments = (g_, x_, partial, geometry.struct(problem), np.int64(each))
-        blocks = slabs * tiles * splits
-        self._launch("depthwise_grad_weight.cu", name, blocks, path.threads, problem, *arguments)
+        self._launch(path.kernel("grad_weight", real), slabs * tiles * splits, problem, *arguments)
         return self._result(self._sum_of_splits(partial, g_.dtype), gy)
 
     def _strips(
@@ -190,9 +187,7 @@ class Depthwise(OnDevice):
         across = max((4, 2, 1), key=lambda side: (-_divide_up(columns, side) * side, side))
         tiles = _divide_up(columns, across) * _divide_up(problem.batch * rows, strips // across)
         arguments = (*arrays, geometry.struct(problem), np.int32(across), *more)
-        name = path.name(operator, real)
-        blocks = tiles * _divide_up(channels, SLAB)
-        self._launch(f"depthwise_{operator}.cu", name, blocks, path.threads, problem, *arguments)
+        self._launch(path.kernel(operator, real), tiles * _divide_up(channels, SLAB), problem, *arguments)
 
     def _split(self, blocks: int, parts: int, at_once: int) -> tuple[int, int]:
         """How many splits, and how many parts each adds: several for each of a block's workers, none empty."""

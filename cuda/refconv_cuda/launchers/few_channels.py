@@ -94,8 +94,7 @@ class FewChannels(OnDevice):
         for dtype in self.dtypes:
             for operator in OPERATORS:
                 for few in ("inputs", "outputs"):
-                    name = f"few_{few}_{operator}<{C_NAMES[dtype]}>"
-                    yield Instance(f"few_channels_{operator}.cu", name, THREADS)
+                    yield _kernel(operator, few, C_NAMES[dtype])
             yield sum_of_splits(dtype)
 
     @property
@@ -186,9 +185,7 @@ class FewChannels(OnDevice):
             blocks *= _tiles(operator, problem, tile)
         few = "outputs" if _has_few_outputs(problem) else "inputs"
         arguments = (*arrays, geometry.struct(problem), *map(np.int32, tile), *more)
-        self._launch(
-            *(f"few_channels_{operator}.cu", f"few_{few}_{operator}<{real}>", blocks, THREADS, problem), *arguments
-        )
+        self._launch(_kernel(operator, few, real), blocks, problem, *arguments)
 
     def _tile(self, operator: Operator, problem: Problem, dtype: str) -> tuple[int, int]:
         """Height and width of a tile: what makes the fewest tiles, and of these what has the fewest pixels to stage."""
@@ -210,6 +207,11 @@ class FewChannels(OnDevice):
         return min(
             possible, key=lambda tile: (_tiles(operator, problem, tile), down.patch(tile[0]) * across.patch(tile[1]))
         )
+
+
+def _kernel(operator: Operator, few: str, real: str) -> Instance:
+    """few: ``inputs`` or ``outputs``."""
+    return Instance(f"few_channels_{operator}.cu", f"few_{few}_{operator}<{real}>", THREADS)
 
 
 def _has_few_outputs(problem: Problem) -> bool:

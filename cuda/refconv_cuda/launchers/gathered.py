@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from refconv.problem import Operator, Problem
 from refconv_cuda.device import VECTOR_BYTES, Array, address
-from refconv_cuda.launchers.on_device import MOST_BLOCKS
 from refconv_cuda.launchers.work import product_shape
 
 _MOST_TERMS = 2**30  # of a split: kernels count them in ints
@@ -30,24 +29,21 @@ class Product:
     @classmethod
     def of(cls, operator: Operator, problem: Problem) -> Product:
         """The product that ``operator`` is on ``problem``."""
-        p = problem
-        rows, columns, terms = product_shape(operator, p)
+        p, whole = problem, cls.undivided(operator, problem)
         if operator != "grad_input":
-            return cls(rows, columns, terms, p.groups)
+            return whole
         classes = min(p.stride.height, p.height) * min(p.stride.width, p.width)
         rows = p.batch * -(-p.height // p.stride.height) * -(-p.width // p.stride.width)
-        return cls(rows, columns, terms, p.groups * classes)
+        return replace(whole, rows=rows, parts=p.groups * classes)
+
+    @classmethod
+    def undivided(cls, operator: Operator, problem: Problem) -> Product:
+        """The same with one part a group: grad_input without classes, which multiplies by the zeros between strides."""
+        return cls(*product_shape(operator, problem), problem.groups)
 
     def blocks(self, m: int, n: int) -> int:
         """How many tiles of m x n it takes."""
         return -(-self.rows // m) * -(-self.columns // n) * self.parts
-
-    def grid(self, problem: Problem, m: int, n: int, splits: int = 1) -> int:
-        """The blocks of a launch. Raises ``ValueError`` where no grid has so many."""
-        blocks = self.blocks(m, n) * splits
-        if blocks > MOST_BLOCKS:
-            raise ValueError(f"problem {problem} needs {blocks} blocks of {m}x{n}, but a grid has {MOST_BLOCKS}")
-        return blocks
 
     def split(self, m: int, n: int, k: int, resident: int, wanted: int | None = None) -> tuple[int, int]:
         """Into how many parts the sum is split, and how many terms each adds: whole slices of k, none empty.

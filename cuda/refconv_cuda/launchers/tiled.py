@@ -208,10 +208,11 @@ class Tiled(OnDevice):
         more: tuple[object, ...] = (),
     ) -> None:
         """One kernel: a block for each tile, part and split."""
-        blocks = Product.of(operator, problem).grid(problem, tile.m, tile.n, splits)
+        blocks = Product.of(operator, problem).blocks(tile.m, tile.n) * splits
         family = self.family_for(problem, vector)
         kernel = self.instance(family, operator, arrays[0].dtype.name, vector, tile)
-        self._launch(kernel.file, kernel.name, blocks, tile.threads, problem, *arrays, geometry.struct(problem), *more)
+        arguments = (*arrays, geometry.struct(problem), *more)
+        self._launch(kernel, blocks, problem, *arguments, tile=f"{tile.m}x{tile.n}")
 
     def instance(self, family: str, operator: Operator, dtype: str, vector: int, tile: Tile) -> Instance:
         """The kernel for a vector and a tile."""
