@@ -15,8 +15,8 @@ from refconv.formats import format_of
 from refconv.problem import Operator, Problem
 from refconv_cuda.launchers.on_device import OnDevice
 from refconv_cuda.launchers.work import Work
+from refconv_cuda.target import MULTIPROCESSORS
 
-MULTIPROCESSORS = 132
 BANDWIDTH = 4.8e12  # bytes a second
 LAUNCH = 3e-6  # seconds
 # Multiply-adds a second, of ordinary and of tensor cores: half the FLOP of the data sheet.

@@ -12,8 +12,9 @@ from refconv.problem import OPERATORS, Operator, Problem
 from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, FILLING_BLOCKS, SUMS, OnDevice, sum_of_splits
+from refconv_cuda.launchers.on_device import C_NAMES, SUMS, OnDevice, sum_of_splits
 from refconv_cuda.launchers.work import Work, least_elements
+from refconv_cuda.target import FILLING_BLOCKS
 
 # As in kernels/depthwise.cuh and beside the kernels.
 SLAB = 32  # channels of a block

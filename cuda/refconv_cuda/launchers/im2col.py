@@ -10,8 +10,9 @@ from refconv.problem import Operator, Problem
 from refconv_cuda import geometry
 from refconv_cuda.device import Array
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, FILLING_BLOCKS, OnDevice, elementwise
+from refconv_cuda.launchers.on_device import C_NAMES, OnDevice, elementwise
 from refconv_cuda.launchers.work import Work, least_elements, product_shape, tiled
+from refconv_cuda.target import FILLING_BLOCKS
 
 LIBRARY_TILE = (128, 128, 8)  # what cuBLAS, which does not say, is taken to use
 

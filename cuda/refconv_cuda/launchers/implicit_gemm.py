@@ -13,8 +13,9 @@ from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.gathered import Product
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, FILLING_BLOCKS, SUMS, OnDevice, sum_of_splits
+from refconv_cuda.launchers.on_device import C_NAMES, SUMS, OnDevice, sum_of_splits
 from refconv_cuda.launchers.work import Work, least_elements, product_shape, tiled
+from refconv_cuda.target import FILLING_BLOCKS
 
 
 @dataclass(frozen=True)

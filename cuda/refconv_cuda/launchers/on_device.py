@@ -24,7 +24,6 @@ from refconv_cuda.launchers.work import Work
 C_NAMES = {"float32": "float", "float64": "double", "float16": "__half", "bfloat16": "__nv_bfloat16"}
 SUMS = {"float32": "float32", "float64": "float64", "float16": "float32", "bfloat16": "float32"}
 MOST_BLOCKS = 2**31 - 1  # of a grid's first dimension
-FILLING_BLOCKS = 2 * 132  # two blocks for each multiprocessor of an H100
 ELEMENTWISE_THREADS = 128
 ELEMENTWISE_BLOCKS = 2**16  # enough to fill any GPU; the kernels walk on in steps of the whole grid
 

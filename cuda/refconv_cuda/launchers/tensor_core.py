@@ -9,8 +9,9 @@ from refconv.formats import format_of
 from refconv.problem import Operator, Problem
 from refconv_cuda.device import Device, DeviceMissing
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.tiled import MULTIPROCESSORS, Size, Tile, Tiled
+from refconv_cuda.launchers.tiled import Size, Tile, Tiled
 from refconv_cuda.launchers.work import Work
+from refconv_cuda.target import MULTIPROCESSORS
 
 VECTOR_BYTES = 16  # that a thread moves together
 
@@ -31,7 +32,7 @@ class TensorTile:
 
     @property
     def resident(self) -> int:
-        """How many blocks an H100 holds at a time, by their registers."""
+        """How many blocks the target holds at a time, by their registers."""
         return MULTIPROCESSORS * (384 // self.threads)
 
     def arguments(self) -> str:

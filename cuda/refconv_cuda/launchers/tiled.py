@@ -20,8 +20,8 @@ from refconv_cuda.launchers.gathered import Product, takes_vectors
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import SUMS, OnDevice, sum_of_splits
 from refconv_cuda.launchers.work import Work, dense_product_shape, least_elements, tiled
+from refconv_cuda.target import MULTIPROCESSORS
 
-MULTIPROCESSORS = 132  # of an H100
 Size = Literal["large", "small"]
 SIZES: tuple[Size, ...] = ("large", "small")
 
@@ -42,7 +42,7 @@ class Tile(Protocol):
 
     @property
     def resident(self) -> int:
-        """How many blocks an H100 holds at a time."""
+        """How many blocks the target holds at a time."""
 
     def arguments(self) -> str:
         """The template arguments."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from refconv.problem import Operator, Problem
 from refconv_cuda.device import Device
 from refconv_cuda.launchers.on_device import C_NAMES
-from refconv_cuda.launchers.tiled import MULTIPROCESSORS, Size, Tiled
+from refconv_cuda.launchers.tiled import Size, Tiled
 from refconv_cuda.launchers.work import Work
+from refconv_cuda.target import MULTIPROCESSORS
 
 VECTOR = 4  # neighbours that a thread moves together
 
@@ -36,7 +37,7 @@ class WarpTile:
 
     @property
     def resident(self) -> int:
-        """How many blocks an H100 holds at a time."""
+        """How many blocks the target holds at a time."""
         return MULTIPROCESSORS * self.blocks
 
     def arguments(self) -> str:
