@@ -62,7 +62,6 @@ class Tiled(OnDevice):
 
     def __init__(
         self,
-        name: str,
         *,
         size: Size | None = None,
         vectors: bool = True,
@@ -74,7 +73,6 @@ class Tiled(OnDevice):
             raise ValueError(f"size = {size!r} must be one of {', '.join(SIZES)}")
         if splits is not None and splits < 1:
             raise ValueError(f"splits = {splits} must be at least 1")
-        self.name = name
         self.size = size
         self.vectors = vectors
         self.splits = splits
@@ -125,7 +123,7 @@ class Tiled(OnDevice):
         }
 
     def _variant(self, *, size: Size | None = None, vectors: bool = True, splits: int | None = None) -> Self:
-        return type(self)(self.name, size=size, vectors=vectors, splits=splits, device_=self._chosen)
+        return type(self)(size=size, vectors=vectors, splits=splits, device_=self._chosen)
 
     def _work(self, operator: Operator, problem: Problem, dtype: str, paces: tuple[float, float]) -> Work:
         """The product in tiles, without the terms between strides. paces: in vectors, and in single elements."""
