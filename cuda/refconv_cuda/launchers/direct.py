@@ -10,7 +10,7 @@ from refconv_cuda import geometry
 from refconv_cuda.device import Array
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, OnDevice, elementwise
-from refconv_cuda.launchers.work import Work, least_elements
+from refconv_cuda.launchers.work import Work, divide_up, least_elements
 
 
 class Direct(OnDevice):
@@ -26,7 +26,7 @@ class Direct(OnDevice):
 
     def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """Every product by itself: what it reads comes from the caches."""
-        blocks = -(-math.prod(problem.result_shape(operator)) // ELEMENTWISE_THREADS)
+        blocks = divide_up(math.prod(problem.result_shape(operator)), ELEMENTWISE_THREADS)
         return Work(problem.multiplications, least_elements(problem), blocks, pace=0.1, note="one thread an element")
 
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:

@@ -14,7 +14,7 @@ from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.gathered import Product
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import C_NAMES, SUMS, OnDevice, sum_of_splits
-from refconv_cuda.launchers.work import Work, least_elements, product_shape, tiled
+from refconv_cuda.launchers.work import Work, divide_up, least_elements, product_shape, share_out, tiled
 from refconv_cuda.target import FILLING_BLOCKS
 
 
@@ -149,7 +149,7 @@ class ImplicitGemm(OnDevice):
 
     def _split(self, tiles: int, terms: int) -> tuple[int, int]:
         """How many splits, and how many terms each adds: whole slices, none empty."""
-        slices = max(1, -(-terms // self.tile.k))
-        wanted = self.splits if self.splits is not None else max(1, min(FILLING_BLOCKS // tiles, slices // 8))
-        each = -(-slices // min(wanted, slices))
-        return -(-slices // each), each * self.tile.k
+        slices = divide_up(terms, self.tile.k)
+        wanted = self.splits if self.splits is not None else min(FILLING_BLOCKS // tiles, slices // 8)
+        splits, each = share_out(slices, wanted)
+        return splits, each * self.tile.k

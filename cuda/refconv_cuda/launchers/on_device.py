@@ -19,7 +19,7 @@ from refconv.problem import Operator, Problem
 from refconv_cuda import device, geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.work import Work
+from refconv_cuda.launchers.work import Work, divide_up
 
 C_NAMES = {"float32": "float", "float64": "double", "float16": "__half", "bfloat16": "__nv_bfloat16"}
 SUMS = {"float32": "float32", "float64": "float64", "float16": "float32", "bfloat16": "float32"}
@@ -161,5 +161,5 @@ class OnDevice(ABC):
         """One thread an element, in as many rounds as it takes."""
         if size == 0:
             return
-        blocks = min(-(-size // kernel.threads), ELEMENTWISE_BLOCKS)
+        blocks = min(divide_up(size, kernel.threads), ELEMENTWISE_BLOCKS)
         self.device.kernel(kernel.file, kernel.name)((blocks,), (kernel.threads,), arguments)

@@ -19,7 +19,7 @@ from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.gathered import Product, takes_vectors
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import SUMS, OnDevice, sum_of_splits
-from refconv_cuda.launchers.work import Work, dense_product_shape, least_elements, tiled
+from refconv_cuda.launchers.work import Work, dense_product_shape, divide_up, least_elements, tiled
 from refconv_cuda.target import MULTIPROCESSORS
 
 Size = Literal["large", "small"]
@@ -183,7 +183,7 @@ class Tiled(OnDevice):
         def cost(size: Size) -> float:
             tile = tiles[size]
             splits, terms = self._split(operator, problem, tile)
-            waves = -(-Product.of(operator, problem).blocks(tile.m, tile.n) * splits // MULTIPROCESSORS)
+            waves = divide_up(Product.of(operator, problem).blocks(tile.m, tile.n) * splits, MULTIPROCESSORS)
             return waves * tile.m * tile.n * terms * (self.small_costs if size == "small" else 1)
 
         return vector, tiles[min(SIZES, key=cost)]
