@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from refconv.formats import format_of
 from refconv.problem import Operator, Problem
 from refconv_cuda.launchers.on_device import OnDevice
-from refconv_cuda.launchers.work import Work
+from refconv_cuda.launchers.work import Work, divide_up
+from refconv_cuda.target import MULTIPROCESSORS
 
-MULTIPROCESSORS = 132
 BANDWIDTH = 4.8e12  # bytes a second
 LAUNCH = 3e-6  # seconds
 # Multiply-adds a second, of ordinary and of tensor cores: half the FLOP of the data sheet.
@@ -52,7 +52,7 @@ def _judged(implementation: OnDevice, operator: Operator, problem: Problem, dtyp
         return Candidate(implementation, None, float("inf"), "", refusal)
     work = implementation.work(operator, problem, dtype)
     rate = (TENSOR_RATES if work.tensor else RATES)[dtype]
-    waves = -(-work.blocks // MULTIPROCESSORS)
+    waves = divide_up(work.blocks, MULTIPROCESSORS)
     filled = work.blocks / (waves * MULTIPROCESSORS) if waves else 1.0
     times = {
         "multiply-adds": work.multiply_adds / (rate * work.pace * filled),

@@ -24,7 +24,7 @@ implicit_gemm = ImplicitGemm(tile=SMALL)
 implicit_gemm_64 = ImplicitGemm("implicit-gemm-64", tile=LARGE)
 warp_tiled = WarpTiled()
 tensor_core = TensorCore()
-pointwise = Pointwise("pointwise")
+pointwise = Pointwise()
 
 KERNELS: tuple[OnDevice, ...] = (
     direct,

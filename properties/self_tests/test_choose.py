@@ -19,6 +19,7 @@ from refconv.problem import OPERANDS, OPERATORS, Problem
 from refconv_cuda import choose, convolution, device
 from refconv_cuda.launchers.auto import Auto
 from refconv_cuda.launchers.work import dense_product_shape, least_elements, product_shape, tiled
+from refconv_cuda.target import MULTIPROCESSORS
 from refconv_properties import strategies
 
 SIMULATOR = device.find("simulator")
@@ -141,7 +142,7 @@ def test_a_wrong_name_is_refused():
 
 def test_waves_that_fill_the_machine_badly_cost_time():
     kernel = KERNELS["implicit-gemm-64"]
-    pixels = choose.MULTIPROCESSORS * 64
+    pixels = MULTIPROCESSORS * 64
     full, over = (Problem.parse(f"b1h1w{width}i64o64k1") for width in (pixels, pixels + 1))
     one, two = (choose.candidates([kernel], "forward", problem, "float32")[0] for problem in (full, over))
     assert two.seconds > 1.9 * one.seconds - choose.LAUNCH

@@ -17,8 +17,8 @@ from refconv_cuda.device import KERNELS
 from refconv_cuda.launchers.direct import Direct
 from refconv_cuda.launchers.im2col import Im2col
 from refconv_cuda.launchers.implicit_gemm import LARGE, SMALL, ImplicitGemm, Tile
-from refconv_cuda.launchers.on_device import FILLING_BLOCKS
 from refconv_cuda.simulator import CompileError, RawModule, Schedule, checked, memory, scheduled
+from refconv_cuda.target import FILLING_BLOCKS
 from refconv_properties import strategies
 
 SIMULATOR = device.find("simulator")

@@ -26,7 +26,7 @@ MADE = {
     "single": {"vectors": False},
 }
 WARP_TILED = {name: WarpTiled(device_=SIMULATOR, **how) for name, how in MADE.items()}
-POINTWISE = {name: Pointwise("pointwise", device_=SIMULATOR, **how) for name, how in MADE.items()}
+POINTWISE = {name: Pointwise(device_=SIMULATOR, **how) for name, how in MADE.items()}
 
 every_operator = pytest.mark.parametrize("operator", OPERATORS)
 every_way = pytest.mark.parametrize("way", MADE)
@@ -142,7 +142,7 @@ def test_the_classes_of_a_strided_gradient(text, dtype):
 @example(problem=Problem.parse("b2h9w7i4o8k3p1"), seed=1, dtype="float32", way="large")
 def test_any_number_of_splits(splits, problem, seed, dtype, way):
     family = Pointwise if problem.kernel == (1, 1) else WarpTiled
-    implementation = family("split", splits=splits, device_=SIMULATOR, **MADE[way])
+    implementation = family(splits=splits, device_=SIMULATOR, **MADE[way])
     assert_exact(implementation, "grad_weight", problem, seed, dtype)
 
 
@@ -401,7 +401,7 @@ def test_pointwise_multiplies_plainly_where_it_can(operator):
         ("b2h9w9i8o8k1p0.1.0.0", "warp_tiled"),
         ("b2h9w9i3o5k1", "warp_tiled"),
     ):
-        name, _ = launched(Pointwise("pointwise"), operator, Problem.parse(text))[0]
+        name, _ = launched(Pointwise(), operator, Problem.parse(text))[0]
         assert name.startswith(f"{family}_{operator}<float")
 
 

@@ -12,8 +12,9 @@ from refconv.problem import OPERATORS, Operator, Problem
 from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, FILLING_BLOCKS, SUMS, OnDevice, sum_of_splits
-from refconv_cuda.launchers.work import Work, least_elements
+from refconv_cuda.launchers.on_device import C_NAMES, SUMS, OnDevice, sum_of_splits
+from refconv_cuda.launchers.work import Work, divide_up, least_elements, share_out
+from refconv_cuda.target import FILLING_BLOCKS
 
 # As in kernels/depthwise.cuh and beside the kernels.
 SLAB = 32  # channels of a block
@@ -44,11 +45,11 @@ class Path:
         """Of a block."""
         return STRIP_THREADS if self.strip else THREADS
 
-    def name(self, operator: Operator, real: str) -> str:
-        """The template instance."""
-        if self.strip:
-            return f"depthwise_{operator}_strip<{real}, {self.strip}>"
-        return f"depthwise_{operator}<{real}, {self.vector}>"
+    def kernel(self, operator: Operator, real: str) -> Instance:
+        """The kernel for an operator."""
+        file = f"depthwise_{operator}"
+        name = f"{file}_strip<{real}, {self.strip}>" if self.strip else f"{file}<{real}, {self.vector}>"
+        return Instance(f"{file}.cu", name, self.threads)
 
 
 class Depthwise(OnDevice):
@@ -83,8 +84,7 @@ class Depthwise(OnDevice):
         for dtype in self.dtypes:
             for operator in OPERATORS:
                 for path in (scalar, *fast) if dtype in FAST_DTYPES else (scalar,):
-                    name = path.name(operator, C_NAMES[dtype])
-                    yield Instance(f"depthwise_{operator}.cu", name, path.threads)
+                    yield path.kernel(operator, C_NAMES[dtype])
             yield sum_of_splits(dtype)
 
     @property
@@ -128,9 +128,9 @@ class Depthwise(OnDevice):
         y = self.device.empty(problem.y_shape, x_.dtype)
         rows, columns = problem.out_height, problem.out_width
         if path.strip:
-            rows, columns = _divide_up(rows, STRIP_ROWS[path.strip]), _divide_up(columns, STRIP_COLUMNS)
+            rows, columns = divide_up(rows, STRIP_ROWS[path.strip]), divide_up(columns, STRIP_COLUMNS)
         else:
-            columns = _divide_up(columns, PIXELS)
+            columns = divide_up(columns, PIXELS)
         self._strips("forward", path, real, problem, problem.c_out, rows, columns, (x_, w_, y))
         return self._result(y, x)
 
@@ -142,10 +142,10 @@ class Depthwise(OnDevice):
         rows, columns = problem.height, problem.width
         periods: tuple[np.int32, ...] = ()
         if path.strip:
-            rows, columns = _divide_up(rows, STRIP_ROWS[path.strip]), _divide_up(columns, STRIP_COLUMNS)
+            rows, columns = divide_up(rows, STRIP_ROWS[path.strip]), divide_up(columns, STRIP_COLUMNS)
         else:
             stride = problem.stride.width
-            columns = min(stride, columns) * _divide_up(_divide_up(columns, stride), PIXELS)
+            columns = min(stride, columns) * divide_up(divide_up(columns, stride), PIXELS)
             periods = tuple(
                 np.int32(s // math.gcd(s, d)) for s, d in zip(problem.stride, problem.dilation, strict=True)
             )
@@ -156,21 +156,19 @@ class Depthwise(OnDevice):
         """dW, shape ``problem.w_shape``; the sum over pixels in `splits` parts, added in a fixed order."""
         g_, x_, real = self._operands(problem, ("gy", gy, problem.y_shape), ("x", x, problem.x_shape))
         path = self.path(problem, g_.dtype.name)
-        taps, slabs = problem.kernel.height * problem.kernel.width, _divide_up(problem.c_out, SLAB)
+        taps, slabs = problem.kernel.height * problem.kernel.width, divide_up(problem.c_out, SLAB)
         workers = path.threads // (SLAB // (WEIGHT_STRIP_VECTOR if path.strip else path.vector))
         if path.strip:
             tiles, at_once = 1, workers
-            parts = problem.batch * _divide_up(problem.out_height, WEIGHT_STRIP_ROWS)
-            parts *= _divide_up(problem.out_width, STRIP_COLUMNS)
+            parts = problem.batch * divide_up(problem.out_height, WEIGHT_STRIP_ROWS)
+            parts *= divide_up(problem.out_width, STRIP_COLUMNS)
         else:
-            tiles, at_once = _divide_up(taps, workers), workers // min(taps, workers)
+            tiles, at_once = divide_up(taps, workers), workers // min(taps, workers)
             parts = problem.batch * problem.out_height
         splits, each = self._split(slabs * tiles, parts, at_once)
         partial = self.device.empty((splits, *problem.w_shape), SUMS[g_.dtype.name])
-        name = path.name("grad_weight", real)
         arguments = (g_, x_, partial, geometry.struct(problem), np.int64(each))
-        blocks = slabs * tiles * splits
-        self._launch("depthwise_grad_weight.cu", name, blocks, path.threads, problem, *arguments)
+        self._launch(path.kernel("grad_weight", real), slabs * tiles * splits, problem, *arguments)
         return self._result(self._sum_of_splits(partial, g_.dtype), gy)
 
     def _strips(
@@ -187,20 +185,12 @@ class Depthwise(OnDevice):
     ) -> None:
         """Launches a kernel in which each thread has a strip of the result: rows by columns of them in an image."""
         strips = path.threads // (SLAB // path.vector)
-        across = max((4, 2, 1), key=lambda side: (-_divide_up(columns, side) * side, side))
-        tiles = _divide_up(columns, across) * _divide_up(problem.batch * rows, strips // across)
+        across = max((4, 2, 1), key=lambda side: (-divide_up(columns, side) * side, side))
+        tiles = divide_up(columns, across) * divide_up(problem.batch * rows, strips // across)
         arguments = (*arrays, geometry.struct(problem), np.int32(across), *more)
-        name = path.name(operator, real)
-        blocks = tiles * _divide_up(channels, SLAB)
-        self._launch(f"depthwise_{operator}.cu", name, blocks, path.threads, problem, *arguments)
+        self._launch(path.kernel(operator, real), tiles * divide_up(channels, SLAB), problem, *arguments)
 
     def _split(self, blocks: int, parts: int, at_once: int) -> tuple[int, int]:
         """How many splits, and how many parts each adds: several for each of a block's workers, none empty."""
-        most = max(1, parts)
         wanted = self.splits if self.splits is not None else min(FILLING_BLOCKS // blocks, parts // (4 * at_once))
-        each = _divide_up(most, max(1, min(wanted, most)))
-        return _divide_up(most, each), each
-
-
-def _divide_up(a: int, b: int) -> int:
-    return -(-a // b)
+        return share_out(parts, wanted)

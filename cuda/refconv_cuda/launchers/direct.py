@@ -9,8 +9,8 @@ from refconv.problem import OPERATORS, Operator, Problem
 from refconv_cuda import geometry
 from refconv_cuda.device import Array
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, OnDevice
-from refconv_cuda.launchers.work import Work, least_elements
+from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, OnDevice, elementwise
+from refconv_cuda.launchers.work import Work, divide_up, least_elements
 
 
 class Direct(OnDevice):
@@ -22,11 +22,11 @@ class Direct(OnDevice):
         """One kernel for each operator and dtype."""
         for operator in OPERATORS:
             for dtype in self.dtypes:
-                yield Instance(*self._kernel(operator, C_NAMES[dtype]), ELEMENTWISE_THREADS)
+                yield elementwise(f"direct_{operator}", C_NAMES[dtype])
 
     def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """Every product by itself: what it reads comes from the caches."""
-        blocks = -(-math.prod(problem.result_shape(operator)) // ELEMENTWISE_THREADS)
+        blocks = divide_up(math.prod(problem.result_shape(operator)), ELEMENTWISE_THREADS)
         return Work(problem.multiplications, least_elements(problem), blocks, pace=0.1, note="one thread an element")
 
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:
@@ -51,9 +51,5 @@ class Direct(OnDevice):
         first_, second_, real = self._operands(problem, first, second)
         result = self.device.empty(problem.result_shape(operator), first_.dtype)
         arguments = (first_, second_, result, geometry.struct(problem))
-        self._elementwise(*self._kernel(operator, real), result.size, *arguments)
+        self._elementwise(elementwise(f"direct_{operator}", real), result.size, *arguments)
         return self._result(result, first[1])
-
-    @staticmethod
-    def _kernel(operator: Operator, real: str) -> tuple[str, str]:
-        return f"direct_{operator}.cu", f"direct_{operator}<{real}>"

@@ -11,8 +11,9 @@ from refconv.problem import OPERATORS, Operator, Problem
 from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, FILLING_BLOCKS, SUMS, OnDevice, sum_of_splits
-from refconv_cuda.launchers.work import Work, least_elements
+from refconv_cuda.launchers.on_device import C_NAMES, SUMS, OnDevice, sum_of_splits
+from refconv_cuda.launchers.work import Work, divide_up, least_elements, share_out
+from refconv_cuda.target import FILLING_BLOCKS
 
 # As in kernels/few_channels.cuh.
 FEW = 4  # the most channels that count as few
@@ -94,8 +95,7 @@ class FewChannels(OnDevice):
         for dtype in self.dtypes:
             for operator in OPERATORS:
                 for few in ("inputs", "outputs"):
-                    name = f"few_{few}_{operator}<{C_NAMES[dtype]}>"
-                    yield Instance(f"few_channels_{operator}.cu", name, THREADS)
+                    yield _kernel(operator, few, C_NAMES[dtype])
             yield sum_of_splits(dtype)
 
     @property
@@ -117,13 +117,13 @@ class FewChannels(OnDevice):
         tiles = problem.batch * problem.groups * _tiles(operator, problem, tile)
         taps = problem.kernel.height * problem.kernel.width
         if operator == "grad_input":
-            taps = _divide_up(taps, problem.stride.height * problem.stride.width)
+            taps = divide_up(taps, problem.stride.height * problem.stride.width)
         to_many = operator != "grad_weight" and outputs == (operator == "grad_input")
         width = COLUMNS if to_many or (operator == "grad_weight" and not outputs) else RUN
-        columns = _divide_up(many, width) if to_many else 1
+        columns = divide_up(many, width) if to_many else 1
         slots = ROOMS[operator][outputs].pixels
         return Work(
-            tiles * slots * taps * (few if width == COLUMNS else FEW) * _divide_up(many, width) * width,
+            tiles * slots * taps * (few if width == COLUMNS else FEW) * divide_up(many, width) * width,
             least_elements(problem),
             FILLING_BLOCKS if operator == "grad_weight" else tiles * columns,
             pace=0.7 if to_many else 0.5 if width == COLUMNS else 0.4,
@@ -135,7 +135,7 @@ class FewChannels(OnDevice):
         """Y, shape ``problem.y_shape``."""
         x_, w_, real = self._operands(problem, ("x", x, problem.x_shape), ("w", w, problem.w_shape))
         y = self.device.empty(problem.y_shape, x_.dtype)
-        columns = 1 if _has_few_outputs(problem) else _divide_up(problem.c_out_per_group, COLUMNS)
+        columns = 1 if _has_few_outputs(problem) else divide_up(problem.c_out_per_group, COLUMNS)
         self._compute("forward", real, problem, columns * problem.groups * problem.batch, (x_, w_, y))
         return self._result(y, x)
 
@@ -143,7 +143,7 @@ class FewChannels(OnDevice):
         """dX, shape ``problem.x_shape``."""
         g_, w_, real = self._operands(problem, ("gy", gy, problem.y_shape), ("w", w, problem.w_shape))
         gx = self.device.empty(problem.x_shape, g_.dtype)
-        columns = _divide_up(problem.c_in_per_group, COLUMNS) if _has_few_outputs(problem) else 1
+        columns = divide_up(problem.c_in_per_group, COLUMNS) if _has_few_outputs(problem) else 1
         self._compute("grad_input", real, problem, columns * problem.groups * problem.batch, (g_, w_, gx))
         return self._result(gx, gy)
 
@@ -154,18 +154,16 @@ class FewChannels(OnDevice):
         if _has_few_outputs(problem):
             at_once = min(taps, THREADS)
             parts = THREADS // at_once
-            blocks = _divide_up(problem.c_in_per_group, RUN) * _divide_up(taps, at_once)
+            blocks = divide_up(problem.c_in_per_group, RUN) * divide_up(taps, at_once)
         else:
-            eights = _divide_up(taps * problem.c_in_per_group, ROWS_EACH)
+            eights = divide_up(taps * problem.c_in_per_group, ROWS_EACH)
             at_once = min(eights, WORKERS)
             parts = WORKERS // at_once
-            blocks = _divide_up(problem.c_out_per_group, COLUMNS) * _divide_up(eights, at_once)
+            blocks = divide_up(problem.c_out_per_group, COLUMNS) * divide_up(eights, at_once)
         blocks *= problem.groups
         tile = self._tile("grad_weight", problem, g_.dtype.name)
         tiles = problem.batch * _tiles("grad_weight", problem, tile)
-        wanted = self.splits if self.splits is not None else FILLING_BLOCKS // blocks
-        each = _divide_up(max(1, tiles), max(1, min(wanted, tiles)))
-        splits = _divide_up(max(1, tiles), each)
+        splits, each = share_out(tiles, self.splits if self.splits is not None else FILLING_BLOCKS // blocks)
         partial = self.device.empty((splits * parts, *problem.w_shape), SUMS[g_.dtype.name])
         self._compute("grad_weight", real, problem, splits * blocks, (g_, x_, partial), tile, np.int64(each))
         return self._result(self._sum_of_splits(partial, g_.dtype), gy)
@@ -186,9 +184,7 @@ class FewChannels(OnDevice):
             blocks *= _tiles(operator, problem, tile)
         few = "outputs" if _has_few_outputs(problem) else "inputs"
         arguments = (*arrays, geometry.struct(problem), *map(np.int32, tile), *more)
-        self._launch(
-            *(f"few_channels_{operator}.cu", f"few_{few}_{operator}<{real}>", blocks, THREADS, problem), *arguments
-        )
+        self._launch(_kernel(operator, few, real), blocks, problem, *arguments)
 
     def _tile(self, operator: Operator, problem: Problem, dtype: str) -> tuple[int, int]:
         """Height and width of a tile: what makes the fewest tiles, and of these what has the fewest pixels to stage."""
@@ -212,6 +208,11 @@ class FewChannels(OnDevice):
         )
 
 
+def _kernel(operator: Operator, few: str, real: str) -> Instance:
+    """few: ``inputs`` or ``outputs``."""
+    return Instance(f"few_channels_{operator}.cu", f"few_{few}_{operator}<{real}>", THREADS)
+
+
 def _has_few_outputs(problem: Problem) -> bool:
     """Which kernels are meant: those for few output channels, only if the input channels are not few."""
     return problem.c_in_per_group > FEW
@@ -227,15 +228,15 @@ def _axes(operator: Operator, problem: Problem) -> tuple[Axis, Axis]:
 
 def _reading(size: int, kernel: int, stride: int, dilation: int) -> Axis:
     return Axis(
-        size, lambda tile: _divide_up(size, tile), lambda tile: (tile - 1) * stride + (kernel - 1) * dilation + 1
+        size, lambda tile: divide_up(size, tile), lambda tile: (tile - 1) * stride + (kernel - 1) * dilation + 1
     )
 
 
 def _gathering(size: int, kernel: int, stride: int, dilation: int) -> Axis:
-    length = _divide_up(size, stride)  # of the pixels with one remainder
+    length = divide_up(size, stride)  # of the pixels with one remainder
     return Axis(
         length,
-        lambda tile: min(stride, size) * _divide_up(length, tile),
+        lambda tile: min(stride, size) * divide_up(length, tile),
         lambda tile: tile + (kernel - 1) * dilation // stride,
     )
 
@@ -244,7 +245,3 @@ def _tiles(operator: Operator, problem: Problem, tile: tuple[int, int]) -> int:
     """How many tiles an image has."""
     down, across = _axes(operator, problem)
     return down.tiles(tile[0]) * across.tiles(tile[1])
-
-
-def _divide_up(a: int, b: int) -> int:
-    return -(-a // b)

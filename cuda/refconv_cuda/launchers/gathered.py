@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from refconv.problem import Operator, Problem
 from refconv_cuda.device import VECTOR_BYTES, Array, address
-from refconv_cuda.launchers.on_device import MOST_BLOCKS
-from refconv_cuda.launchers.work import product_shape
+from refconv_cuda.launchers.work import divide_up, product_shape, share_out
 
 _MOST_TERMS = 2**30  # of a split: kernels count them in ints
 _FEWEST_SLICES = 8  # of a split: below that, starting a block costs more than it adds
@@ -30,24 +29,21 @@ class Product:
     @classmethod
     def of(cls, operator: Operator, problem: Problem) -> Product:
         """The product that ``operator`` is on ``problem``."""
-        p = problem
-        rows, columns, terms = product_shape(operator, p)
+        p, whole = problem, cls.undivided(operator, problem)
         if operator != "grad_input":
-            return cls(rows, columns, terms, p.groups)
+            return whole
         classes = min(p.stride.height, p.height) * min(p.stride.width, p.width)
-        rows = p.batch * -(-p.height // p.stride.height) * -(-p.width // p.stride.width)
-        return cls(rows, columns, terms, p.groups * classes)
+        rows = p.batch * divide_up(p.height, p.stride.height) * divide_up(p.width, p.stride.width)
+        return replace(whole, rows=rows, parts=p.groups * classes)
+
+    @classmethod
+    def undivided(cls, operator: Operator, problem: Problem) -> Product:
+        """The same with one part a group: grad_input without classes, which multiplies by the zeros between strides."""
+        return cls(*product_shape(operator, problem), problem.groups)
 
     def blocks(self, m: int, n: int) -> int:
         """How many tiles of m x n it takes."""
-        return -(-self.rows // m) * -(-self.columns // n) * self.parts
-
-    def grid(self, problem: Problem, m: int, n: int, splits: int = 1) -> int:
-        """The blocks of a launch. Raises ``ValueError`` where no grid has so many."""
-        blocks = self.blocks(m, n) * splits
-        if blocks > MOST_BLOCKS:
-            raise ValueError(f"problem {problem} needs {blocks} blocks of {m}x{n}, but a grid has {MOST_BLOCKS}")
-        return blocks
+        return divide_up(self.rows, m) * divide_up(self.columns, n) * self.parts
 
     def split(self, m: int, n: int, k: int, resident: int, wanted: int | None = None) -> tuple[int, int]:
         """Into how many parts the sum is split, and how many terms each adds: whole slices of k, none empty.
@@ -55,12 +51,11 @@ class Product:
         resident: how many blocks the machine holds at a time. wanted: at most so many, unless they had more than 2^30
         terms each; None takes the number with which the last block ends first.
         """
-        slices = max(1, -(-self.terms // k))
+        slices = divide_up(self.terms, k)
         if wanted is None:
             wanted = _soonest(self.blocks(m, n), slices, resident)
-        wanted = max(wanted, -(-self.terms // _MOST_TERMS))
-        each = -(-slices // min(wanted, slices))
-        return -(-slices // each), each * k
+        splits, each = share_out(slices, max(wanted, divide_up(self.terms, _MOST_TERMS)))
+        return splits, each * k
 
 
 def _soonest(blocks: int, slices: int, resident: int) -> int:
@@ -71,7 +66,7 @@ def _soonest(blocks: int, slices: int, resident: int) -> int:
     most = max(1, min(2 * resident // max(1, blocks), slices // _FEWEST_SLICES))
     return min(
         range(1, most + 1),
-        key=lambda splits: -(-blocks * splits // resident) * (-(-slices // splits) + _FEWEST_SLICES),
+        key=lambda splits: divide_up(blocks * splits, resident) * (divide_up(slices, splits) + _FEWEST_SLICES),
     )
 
 

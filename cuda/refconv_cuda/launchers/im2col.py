@@ -10,8 +10,9 @@ from refconv.problem import Operator, Problem
 from refconv_cuda import geometry
 from refconv_cuda.device import Array
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, ELEMENTWISE_THREADS, FILLING_BLOCKS, OnDevice
+from refconv_cuda.launchers.on_device import C_NAMES, OnDevice, elementwise
 from refconv_cuda.launchers.work import Work, least_elements, product_shape, tiled
+from refconv_cuda.target import FILLING_BLOCKS
 
 LIBRARY_TILE = (128, 128, 8)  # what cuBLAS, which does not say, is taken to use
 
@@ -26,7 +27,7 @@ class Im2col(OnDevice):
         """The copy kernels, one thread an element."""
         for dtype in self.dtypes:
             for kernel in ("im2col", "col2im"):
-                yield Instance(f"{kernel}.cu", f"{kernel}<{C_NAMES[dtype]}>", ELEMENTWISE_THREADS)
+                yield elementwise(kernel, C_NAMES[dtype])
 
     def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """The library's product, at nearly its full rate, and the columns, written once and read once."""
@@ -76,10 +77,10 @@ class Im2col(OnDevice):
 
     def _im2col(self, x: Array, problem: Problem, real: str) -> Array:
         columns = self.device.empty(columns_shape(problem), x.dtype)
-        self._elementwise("im2col.cu", f"im2col<{real}>", columns.size, x, columns, geometry.struct(problem))
+        self._elementwise(elementwise("im2col", real), columns.size, x, columns, geometry.struct(problem))
         return columns
 
     def _col2im(self, columns: Array, problem: Problem, real: str) -> Array:
         gx = self.device.empty(problem.x_shape, columns.dtype)
-        self._elementwise("col2im.cu", f"col2im<{real}>", gx.size, columns, gx, geometry.struct(problem))
+        self._elementwise(elementwise("col2im", real), gx.size, columns, gx, geometry.struct(problem))
         return gx

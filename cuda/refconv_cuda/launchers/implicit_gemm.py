@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from refconv.problem import OPERATORS, Operator, Problem
 from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
+from refconv_cuda.launchers.gathered import Product
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, FILLING_BLOCKS, MOST_BLOCKS, SUMS, OnDevice, sum_of_splits
-from refconv_cuda.launchers.work import Work, least_elements, product_shape, tiled
+from refconv_cuda.launchers.on_device import C_NAMES, SUMS, OnDevice, sum_of_splits
+from refconv_cuda.launchers.work import Work, divide_up, least_elements, product_shape, share_out, tiled
+from refconv_cuda.target import FILLING_BLOCKS
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,7 @@ class ImplicitGemm(OnDevice):
         """Each operator with its tile, and the sum over splits."""
         for dtype in self.dtypes:
             for operator in OPERATORS:
-                kernel = self._kernel(operator, C_NAMES[dtype])
-                yield Instance(f"implicit_gemm_{operator}.cu", kernel, self.tile.threads, self.least(dtype))
+                yield replace(self._kernel(operator, C_NAMES[dtype]), least=self.least(dtype))
             yield sum_of_splits(dtype)
 
     @property
@@ -89,11 +90,9 @@ class ImplicitGemm(OnDevice):
     def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """The product in tiles; a tile of fewer registers reuses less of what it stages."""
         tile = self.tile
-        rows, columns, terms = product_shape(operator, problem)
-        splits, _ = (
-            self._split(self._blocks(rows, columns, problem.groups), terms) if operator == "grad_weight" else (1, 0)
-        )
-        multiply_adds, tiles = tiled((rows, columns, terms), problem.groups, m=tile.m, n=tile.n, k=tile.k)
+        shape = product_shape(operator, problem)
+        multiply_adds, tiles = tiled(shape, problem.groups, m=tile.m, n=tile.n, k=tile.k)
+        splits, _ = self._split(tiles, problem.terms(operator)) if operator == "grad_weight" else (1, 0)
         partial = 2 * splits * math.prod(problem.w_shape) if splits > 1 else 0
         return Work(
             multiply_adds,
@@ -108,25 +107,22 @@ class ImplicitGemm(OnDevice):
         """Y, shape ``problem.y_shape``."""
         x_, w_, real = self._operands(problem, ("x", x, problem.x_shape), ("w", w, problem.w_shape))
         y = self.device.empty(problem.y_shape, x_.dtype)
-        rows = problem.batch * problem.out_height * problem.out_width
-        self._multiply("forward", real, problem, rows, problem.c_out_per_group, 1, (x_, w_, y))
+        self._multiply("forward", real, problem, 1, x_, w_, y)
         return self._result(y, x)
 
     def grad_input(self, gy: Array, w: Array, problem: Problem) -> Array:
         """dX, shape ``problem.x_shape``."""
         g_, w_, real = self._operands(problem, ("gy", gy, problem.y_shape), ("w", w, problem.w_shape))
         gx = self.device.empty(problem.x_shape, g_.dtype)
-        rows = problem.batch * problem.height * problem.width
-        self._multiply("grad_input", real, problem, rows, problem.c_in_per_group, 1, (g_, w_, gx))
+        self._multiply("grad_input", real, problem, 1, g_, w_, gx)
         return self._result(gx, gy)
 
     def grad_weight(self, gy: Array, x: Array, problem: Problem) -> Array:
         """dW, shape ``problem.w_shape``; the sum over pixels in `splits` parts, added in a fixed order."""
         g_, x_, real = self._operands(problem, ("gy", gy, problem.y_shape), ("x", x, problem.x_shape))
-        rows, columns, terms = problem.terms("forward"), problem.c_out_per_group, problem.terms("grad_weight")
-        splits, terms_each = self._split(self._blocks(rows, columns, problem.groups), terms)
+        splits, terms_each = self._split(self._tiles("grad_weight", problem), problem.terms("grad_weight"))
         partial = self.device.empty((splits, *problem.w_shape), SUMS[g_.dtype.name])
-        self._multiply("grad_weight", real, problem, rows, columns, splits, (g_, x_, partial), (np.int64(terms_each),))
+        self._multiply("grad_weight", real, problem, splits, g_, x_, partial, more=(np.int64(terms_each),))
         return self._result(self._sum_of_splits(partial, g_.dtype), gy)
 
     def _multiply(
@@ -134,30 +130,26 @@ class ImplicitGemm(OnDevice):
         operator: Operator,
         real: str,
         problem: Problem,
-        rows: int,
-        columns: int,
         splits: int,
-        arrays: tuple[Array, Array, Array],
+        *arrays: Array,
         more: tuple[object, ...] = (),
     ) -> None:
         """Launches one kernel: a block for each tile, group and split."""
-        blocks = self._blocks(rows, columns, problem.groups) * splits
-        if blocks > MOST_BLOCKS:
-            raise ValueError(f"problem {problem} needs {blocks} blocks of {self.tile}, but a grid has {MOST_BLOCKS}")
-        if blocks == 0:
-            return
-        kernel = self.device.kernel(f"implicit_gemm_{operator}.cu", self._kernel(operator, real))
-        kernel((blocks,), (self.tile.threads,), (*arrays, geometry.struct(problem), *more))
+        blocks = self._tiles(operator, problem) * splits
+        arguments = (*arrays, geometry.struct(problem), *more)
+        self._launch(self._kernel(operator, real), blocks, problem, *arguments, tile=str(self.tile))
 
-    def _kernel(self, operator: Operator, real: str) -> str:
-        return f"implicit_gemm_{operator}<{real}, {self.tile.arguments()}>"
+    def _kernel(self, operator: Operator, real: str) -> Instance:
+        name = f"implicit_gemm_{operator}"
+        return Instance(f"{name}.cu", f"{name}<{real}, {self.tile.arguments()}>", self.tile.threads)
 
-    def _blocks(self, rows: int, columns: int, groups: int) -> int:
-        return -(-rows // self.tile.m) * -(-columns // self.tile.n) * groups
+    def _tiles(self, operator: Operator, problem: Problem) -> int:
+        """Of all groups."""
+        return Product.undivided(operator, problem).blocks(self.tile.m, self.tile.n)
 
     def _split(self, tiles: int, terms: int) -> tuple[int, int]:
         """How many splits, and how many terms each adds: whole slices, none empty."""
-        slices = max(1, -(-terms // self.tile.k))
-        wanted = self.splits if self.splits is not None else max(1, min(FILLING_BLOCKS // tiles, slices // 8))
-        each = -(-slices // min(wanted, slices))
-        return -(-slices // each), each * self.tile.k
+        slices = divide_up(terms, self.tile.k)
+        wanted = self.splits if self.splits is not None else min(FILLING_BLOCKS // tiles, slices // 8)
+        splits, each = share_out(slices, wanted)
+        return splits, each * self.tile.k

@@ -19,19 +19,23 @@ from refconv.problem import Operator, Problem
 from refconv_cuda import device, geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.work import Work
+from refconv_cuda.launchers.work import Work, divide_up
 
 C_NAMES = {"float32": "float", "float64": "double", "float16": "__half", "bfloat16": "__nv_bfloat16"}
 SUMS = {"float32": "float32", "float64": "float64", "float16": "float32", "bfloat16": "float32"}
 MOST_BLOCKS = 2**31 - 1  # of a grid's first dimension
-FILLING_BLOCKS = 2 * 132  # two blocks for each multiprocessor of an H100
 ELEMENTWISE_THREADS = 128
 ELEMENTWISE_BLOCKS = 2**16  # enough to fill any GPU; the kernels walk on in steps of the whole grid
 
 
+def elementwise(kernel: str, real: str) -> Instance:
+    """A kernel of one thread an element, in a file of its name. real: its template argument."""
+    return Instance(f"{kernel}.cu", f"{kernel}<{real}>", ELEMENTWISE_THREADS)
+
+
 def sum_of_splits(dtype: str) -> Instance:
     """The kernel that adds up the splits of a sum of that dtype."""
-    return Instance("sum_splits.cu", f"sum_splits<{C_NAMES[dtype]}>", ELEMENTWISE_THREADS)
+    return elementwise("sum_splits", C_NAMES[dtype])
 
 
 class OnDevice(ABC):
@@ -132,12 +136,16 @@ class OnDevice(ABC):
     def _result(self, array: Array, like: object) -> Array:
         return array if self.device.holds(like) else self.device.to_host(array)
 
-    def _launch(self, file: str, name: str, blocks: int, threads: int, problem: Problem, *arguments: object) -> None:
-        """So many blocks in one dimension; none, where there is nothing to compute."""
+    def _launch(self, kernel: Instance, blocks: int, problem: Problem, *arguments: object, tile: str = "") -> None:
+        """So many blocks in one dimension; none, where there is nothing to compute.
+
+        Raises ``ValueError`` where no grid has so many. tile: what a block computes, if that says more than the name.
+        """
         if blocks > MOST_BLOCKS:
-            raise ValueError(f"problem {problem} needs {blocks} blocks of {name}, but a grid has {MOST_BLOCKS}")
+            what = tile or kernel.name
+            raise ValueError(f"problem {problem} needs {blocks} blocks of {what}, but a grid has {MOST_BLOCKS}")
         if blocks > 0:
-            self.device.kernel(file, name)((blocks,), (threads,), arguments)
+            self.device.kernel(kernel.file, kernel.name)((blocks,), (kernel.threads,), arguments)
 
     def _sum_of_splits(self, partial: Array, dtype: np.dtype[Any]) -> Array:
         """The sum over the first axis of ``partial``, first to last, rounded once."""
@@ -145,16 +153,13 @@ class OnDevice(ABC):
         if splits == 1 and partial.dtype == dtype:
             return partial[0]
         result = self.device.empty(tuple(shape), dtype)
-        instance = sum_of_splits(dtype.name)
-        self._elementwise(
-            *(instance.file, instance.name, result.size),
-            *(partial, result, np.int64(result.size), np.int32(splits)),
-        )
+        arguments = (partial, result, np.int64(result.size), np.int32(splits))
+        self._elementwise(sum_of_splits(dtype.name), result.size, *arguments)
         return result
 
-    def _elementwise(self, file: str, name: str, size: int, *arguments: object) -> None:
+    def _elementwise(self, kernel: Instance, size: int, *arguments: object) -> None:
         """One thread an element, in as many rounds as it takes."""
         if size == 0:
             return
-        blocks = min(-(-size // ELEMENTWISE_THREADS), ELEMENTWISE_BLOCKS)
-        self.device.kernel(file, name)((blocks,), (ELEMENTWISE_THREADS,), arguments)
+        blocks = min(divide_up(size, kernel.threads), ELEMENTWISE_BLOCKS)
+        self.device.kernel(kernel.file, kernel.name)((blocks,), (kernel.threads,), arguments)

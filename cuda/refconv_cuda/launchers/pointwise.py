@@ -19,6 +19,8 @@ class Pointwise(WarpTiled):
     other 1x1 problems, and channels that are no multiples of four, are `WarpTiled`'s, one tap each.
     """
 
+    name = "pointwise"
+
     def supports(self, problem: Problem) -> bool | str:
         """True for 1x1 kernels."""
         if problem.kernel == (1, 1):

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from refconv.formats import format_of
 from refconv.problem import Operator, Problem
-from refconv_cuda.device import Device, DeviceMissing
+from refconv_cuda.device import DeviceMissing
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.tiled import MULTIPROCESSORS, Size, Tile, Tiled
+from refconv_cuda.launchers.tiled import Size, Tile, Tiled
 from refconv_cuda.launchers.work import Work
+from refconv_cuda.target import MULTIPROCESSORS
 
 VECTOR_BYTES = 16  # that a thread moves together
 
@@ -31,7 +32,7 @@ class TensorTile:
 
     @property
     def resident(self) -> int:
-        """How many blocks an H100 holds at a time, by their registers."""
+        """How many blocks the target holds at a time, by their registers."""
         return MULTIPROCESSORS * (384 // self.threads)
 
     def arguments(self) -> str:
@@ -70,20 +71,10 @@ class TensorCore(Tiled):
     It moves vectors of 16 bytes. Arguments as for `Tiled`.
     """
 
+    name = "tensor-core"
     dtypes = tuple(NUMBERS)
     family = "tensor_core"
     small_costs = 1.5  # twice as much from L2, and a third more in a warp
-
-    def __init__(
-        self,
-        name: str = "tensor-core",
-        *,
-        size: Size | None = None,
-        vectors: bool = True,
-        splits: int | None = None,
-        device_: Device | None = None,
-    ) -> None:
-        super().__init__(name, size=size, vectors=vectors, splits=splits, device_=device_)
 
     def least(self, name: str) -> int:
         """The first architecture that computes in the format of that name, as 80 for sm_80."""

@@ -19,9 +19,9 @@ from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.gathered import Product, takes_vectors
 from refconv_cuda.launchers.instance import Instance
 from refconv_cuda.launchers.on_device import SUMS, OnDevice, sum_of_splits
-from refconv_cuda.launchers.work import Work, dense_product_shape, least_elements, tiled
+from refconv_cuda.launchers.work import Work, dense_product_shape, divide_up, least_elements, tiled
+from refconv_cuda.target import MULTIPROCESSORS
 
-MULTIPROCESSORS = 132  # of an H100
 Size = Literal["large", "small"]
 SIZES: tuple[Size, ...] = ("large", "small")
 
@@ -42,7 +42,7 @@ class Tile(Protocol):
 
     @property
     def resident(self) -> int:
-        """How many blocks an H100 holds at a time."""
+        """How many blocks the target holds at a time."""
 
     def arguments(self) -> str:
         """The template arguments."""
@@ -62,7 +62,6 @@ class Tiled(OnDevice):
 
     def __init__(
         self,
-        name: str,
         *,
         size: Size | None = None,
         vectors: bool = True,
@@ -74,7 +73,6 @@ class Tiled(OnDevice):
             raise ValueError(f"size = {size!r} must be one of {', '.join(SIZES)}")
         if splits is not None and splits < 1:
             raise ValueError(f"splits = {splits} must be at least 1")
-        self.name = name
         self.size = size
         self.vectors = vectors
         self.splits = splits
@@ -125,7 +123,7 @@ class Tiled(OnDevice):
         }
 
     def _variant(self, *, size: Size | None = None, vectors: bool = True, splits: int | None = None) -> Self:
-        return type(self)(self.name, size=size, vectors=vectors, splits=splits, device_=self._chosen)
+        return type(self)(size=size, vectors=vectors, splits=splits, device_=self._chosen)
 
     def _work(self, operator: Operator, problem: Problem, dtype: str, paces: tuple[float, float]) -> Work:
         """The product in tiles, without the terms between strides. paces: in vectors, and in single elements."""
@@ -185,7 +183,7 @@ class Tiled(OnDevice):
         def cost(size: Size) -> float:
             tile = tiles[size]
             splits, terms = self._split(operator, problem, tile)
-            waves = -(-Product.of(operator, problem).blocks(tile.m, tile.n) * splits // MULTIPROCESSORS)
+            waves = divide_up(Product.of(operator, problem).blocks(tile.m, tile.n) * splits, MULTIPROCESSORS)
             return waves * tile.m * tile.n * terms * (self.small_costs if size == "small" else 1)
 
         return vector, tiles[min(SIZES, key=cost)]
@@ -208,10 +206,11 @@ class Tiled(OnDevice):
         more: tuple[object, ...] = (),
     ) -> None:
         """One kernel: a block for each tile, part and split."""
-        blocks = Product.of(operator, problem).grid(problem, tile.m, tile.n, splits)
+        blocks = Product.of(operator, problem).blocks(tile.m, tile.n) * splits
         family = self.family_for(problem, vector)
         kernel = self.instance(family, operator, arrays[0].dtype.name, vector, tile)
-        self._launch(kernel.file, kernel.name, blocks, tile.threads, problem, *arrays, geometry.struct(problem), *more)
+        arguments = (*arrays, geometry.struct(problem), *more)
+        self._launch(kernel, blocks, problem, *arguments, tile=f"{tile.m}x{tile.n}")
 
     def instance(self, family: str, operator: Operator, dtype: str, vector: int, tile: Tile) -> Instance:
         """The kernel for a vector and a tile."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from refconv.problem import Operator, Problem
-from refconv_cuda.device import Device
 from refconv_cuda.launchers.on_device import C_NAMES
-from refconv_cuda.launchers.tiled import MULTIPROCESSORS, Size, Tiled
+from refconv_cuda.launchers.tiled import Size, Tiled
 from refconv_cuda.launchers.work import Work
+from refconv_cuda.target import MULTIPROCESSORS
 
 VECTOR = 4  # neighbours that a thread moves together
 
@@ -36,7 +36,7 @@ class WarpTile:
 
     @property
     def resident(self) -> int:
-        """How many blocks an H100 holds at a time."""
+        """How many blocks the target holds at a time."""
         return MULTIPROCESSORS * self.blocks
 
     def arguments(self) -> str:
@@ -61,20 +61,10 @@ class WarpTiled(Tiled):
     It moves vectors of four elements. Arguments as for `Tiled`.
     """
 
+    name = "warp-tiled"
     dtypes = tuple(TILES)
     family = "warp_tiled"
     small_costs = 1.25  # half as much more from shared memory
-
-    def __init__(
-        self,
-        name: str = "warp-tiled",
-        *,
-        size: Size | None = None,
-        vectors: bool = True,
-        splits: int | None = None,
-        device_: Device | None = None,
-    ) -> None:
-        super().__init__(name, size=size, vectors=vectors, splits=splits, device_=device_)
 
     def tiles(self, dtype: str) -> Mapping[Size, WarpTile]:
         """The dtype's."""

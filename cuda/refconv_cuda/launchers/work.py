@@ -27,6 +27,18 @@ class Work:
     note: str = ""
 
 
+def divide_up(a: int, b: int) -> int:
+    """a / b, rounded up."""
+    return -(-a // b)
+
+
+def share_out(parts: int, wanted: int) -> tuple[int, int]:
+    """Into how many splits a sum of so many parts is divided, and how many each has: at most ``wanted``, none empty."""
+    parts = max(1, parts)
+    each = divide_up(parts, max(1, min(wanted, parts)))
+    return divide_up(parts, each), each
+
+
 def least_elements(problem: Problem) -> int:
     """Elements of X, W and Y: every operator reads two of them once, and writes the third."""
     return sum(math.prod(shape) for shape in (problem.x_shape, problem.w_shape, problem.y_shape))
@@ -48,11 +60,11 @@ def dense_product_shape(operator: Operator, problem: Problem) -> tuple[int, int,
     """The same, where a strided grad_input has no terms between its strides."""
     rows, columns, terms = product_shape(operator, problem)
     between = problem.stride.height * problem.stride.width if operator == "grad_input" else 1
-    return rows, columns, -(-terms // between)
+    return rows, columns, divide_up(terms, between)
 
 
 def tiled(shape: tuple[int, int, int], products: int, *, m: int, n: int, k: int) -> tuple[int, int]:
     """Multiply-adds and tiles of so many products in m x n tiles and slices of k: tails count as if they were whole."""
     rows, columns, terms = shape
-    tiles = -(-rows // m) * -(-columns // n) * products
-    return tiles * m * n * -(-terms // k) * k, tiles
+    tiles = divide_up(rows, m) * divide_up(columns, n) * products
+    return tiles * m * n * divide_up(terms, k) * k, tiles
