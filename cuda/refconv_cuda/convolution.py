@@ -11,6 +11,7 @@ from refconv_cuda.launchers.direct import Direct
 from refconv_cuda.launchers.few_channels import FewChannels
 from refconv_cuda.launchers.im2col import Im2col
 from refconv_cuda.launchers.implicit_gemm import LARGE, SMALL, ImplicitGemm
+from refconv_cuda.launchers.multistage import Multistage
 from refconv_cuda.launchers.on_device import OnDevice
 from refconv_cuda.launchers.pointwise import Pointwise
 from refconv_cuda.launchers.tensor_core import TensorCore
@@ -24,6 +25,7 @@ implicit_gemm = ImplicitGemm(tile=SMALL)
 implicit_gemm_64 = ImplicitGemm("implicit-gemm-64", tile=LARGE)
 warp_tiled = WarpTiled()
 tensor_core = TensorCore()
+multistage = Multistage()
 pointwise = Pointwise()
 
 KERNELS: tuple[OnDevice, ...] = (
@@ -33,6 +35,7 @@ KERNELS: tuple[OnDevice, ...] = (
     implicit_gemm_64,
     warp_tiled,
     tensor_core,
+    multistage,
     pointwise,
     depthwise,
     few_channels,

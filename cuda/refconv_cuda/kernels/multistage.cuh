@@ -51,7 +51,6 @@ struct MultistageTile {
     static constexpr int kSide = 16, kColumns = 8;                           // of its sums
     static constexpr int kPartsM = kWarpM / kSide, kPartsN = kWarpN / kSide;
     static constexpr int kWarpsN = kN / kWarpN, kWarps = kM / kWarpM * kWarpsN, kThreads = 32 * kWarps;
-    static constexpr int kBlocks = kWarpM * kWarpN > 32 * 32 ? 2 : 4;  // on a multiprocessor of 65,536 registers
     static_assert(kM % kWarpM == 0 && kN % kWarpN == 0, "warps must share out the tile");
     static_assert(kWarpM % kSide == 0 && kWarpN % kSide == 0 && kK % kStep == 0, "and sums a warp's part");
     static_assert(kK == 2 * kStep, "banks: four chunks along the terms");

@@ -7,9 +7,8 @@
 // are terms, those of W columns.
 #include "multistage.cuh"
 
-template <typename Number, int kM, int kN, int kK, int kWarpM, int kWarpN, int kStages>
-__global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>::kThreads,
-                                  MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>::kBlocks)
+template <typename Number, int kM, int kN, int kK, int kWarpM, int kWarpN, int kStages, int kBlocks>
+__global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>::kThreads, kBlocks)
     multistage_forward(const typename StoredAs<Number>::Type* __restrict__ x,
                        const typename StoredAs<Number>::Type* __restrict__ w,
                        typename StoredAs<Number>::Type* __restrict__ y, Problem p) {

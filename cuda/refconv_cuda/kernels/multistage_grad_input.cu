@@ -14,9 +14,8 @@ struct ClassTask {
     PixelClass class_;
 };
 
-template <typename Number, int kM, int kN, int kK, int kWarpM, int kWarpN, int kStages>
-__global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>::kThreads,
-                                  MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>::kBlocks)
+template <typename Number, int kM, int kN, int kK, int kWarpM, int kWarpN, int kStages, int kBlocks>
+__global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>::kThreads, kBlocks)
     multistage_grad_input(const typename StoredAs<Number>::Type* __restrict__ gy,
                           const typename StoredAs<Number>::Type* __restrict__ w,
                           typename StoredAs<Number>::Type* __restrict__ gx, Problem p) {

@@ -10,9 +10,8 @@
 #include "multistage.cuh"
 
 // partial: [splits, a_h, a_w, c_in/g, c_out]; terms_each: how many terms a split adds, a multiple of kK below 2^31.
-template <typename Number, int kM, int kN, int kK, int kWarpM, int kWarpN, int kStages>
-__global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>::kThreads,
-                                  MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>::kBlocks)
+template <typename Number, int kM, int kN, int kK, int kWarpM, int kWarpN, int kStages, int kBlocks>
+__global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWarpN, kStages>::kThreads, kBlocks)
     multistage_grad_weight(const typename StoredAs<Number>::Type* __restrict__ gy,
                            const typename StoredAs<Number>::Type* __restrict__ x, float* __restrict__ partial, Problem p,
                            long long terms_each) {

@@ -59,6 +59,7 @@ class Tiled(OnDevice):
 
     family: str
     small_costs: float  # a multiply-add in the smaller tile, of one in the larger: it reads more for each
+    vectors_only = False  # whether a problem that does not allow for vectors is refused
 
     def __init__(
         self,
@@ -73,6 +74,8 @@ class Tiled(OnDevice):
             raise ValueError(f"size = {size!r} must be one of {', '.join(SIZES)}")
         if splits is not None and splits < 1:
             raise ValueError(f"splits = {splits} must be at least 1")
+        if self.vectors_only and not vectors:
+            raise ValueError(f"vectors = {vectors} must be True: {self.name} moves nothing else")
         self.size = size
         self.vectors = vectors
         self.splits = splits
@@ -102,13 +105,14 @@ class Tiled(OnDevice):
     # -- as any launcher ------------------------------------------------------------------------------------
 
     def instances(self) -> Iterable[Instance]:
-        """Each operator with both tiles, the smaller one also in single elements, and the sum over splits."""
+        """Each operator with both tiles, the smaller one also in single elements, if any; and the sum over splits."""
         for dtype in self.stored():
             large, small = (self.tiles(dtype)[size] for size in SIZES)
             vector = self.vector(dtype)
             for operator in OPERATORS:
                 for tile, count in ((large, vector), (small, vector), (small, 1)):
-                    yield self.instance(self.family, operator, dtype, count, tile)
+                    if count > 1 or not self.vectors_only:
+                        yield self.instance(self.family, operator, dtype, count, tile)
             yield sum_of_splits(dtype)
 
     @property
@@ -117,7 +121,7 @@ class Tiled(OnDevice):
         return {
             "large tiles": self._variant(size="large"),
             "small tiles": self._variant(size="small"),
-            "single elements": self._variant(vectors=False),
+            **({} if self.vectors_only else {"single elements": self._variant(vectors=False)}),
             "2 splits": self._variant(splits=2),
             "7 splits": self._variant(splits=7),
         }
