@@ -13,15 +13,21 @@ __device__ inline unsigned shared_address(const void* pointer) {
     return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
 }
 
-// 16 bytes from global to shared memory, on their way until a wait_for_copies; zeros, and no access, unless `exists`.
-// Kept in L1: for what the block will read again.
-__device__ inline void copy_async(unsigned to, const void* from, bool exists) {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(exists ? 16 : 0) : "memory");
-}
-// The same past L1.
-__device__ inline void copy_async_once(unsigned to, const void* from, bool exists) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(exists ? 16 : 0) : "memory");
-}
+// 16 bytes from global to shared memory, on their way until a wait_for_copies; zeros, and no access, unless `exist`. The
+// predicate is PTX's, for of a condition in C the compiler makes arithmetic. ca: kept in L1, for what the block will read
+// again; cg: past L1.
+#define REFCONV_COPY(name, kCache)                                                                  \
+    __device__ inline void name(unsigned to, const void* from, bool exist) {                        \
+        asm volatile(                                                                               \
+            "{ .reg .pred exist; .reg .b32 bytes;"                                                  \
+            " setp.ne.b32 exist, %2, 0; selp.b32 bytes, 16, 0, exist;"                              \
+            " cp.async." kCache ".shared.global [%0], [%1], 16, bytes; }" ::"r"(to), "l"(from),     \
+            "r"(static_cast<int>(exist))                                                            \
+            : "memory");                                                                            \
+    }
+REFCONV_COPY(copy_async, "ca")
+REFCONV_COPY(copy_async_once, "cg")
+#undef REFCONV_COPY
 // What this thread copied since the last call is a group, which may have nothing in it.
 __device__ inline void close_group_of_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // Until no more than kPending of this thread's groups, the newest ones, are on their way.
