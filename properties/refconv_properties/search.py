@@ -7,6 +7,7 @@ schedule. So a counterexample is three words: a problem's text form, a seed, and
 from __future__ import annotations
 
 import hashlib
+import math
 import shlex
 import time
 import zlib
@@ -161,7 +162,7 @@ class Searching:
 
     def _named_failure(self) -> Failure | None:
         """The first failure on the plan's examples, or on the law's, or on the named cases that ride along."""
-        riding = [(p, zlib.crc32(str(p).encode()) % 256) for p in self.law.problems or CASES.values()]
+        riding = [(self._fitting(p), zlib.crc32(str(p).encode()) % 256) for p in self.law.problems or CASES.values()]
         for problem, seed in self.plan.explicit or riding:
             try:
                 self._try(problem, seed)
@@ -170,6 +171,14 @@ class Searching:
             except NotApplicable:
                 continue
         return None
+
+    def _fitting(self, problem: Problem) -> Problem:
+        """The problem with as many channels more as the implementation asks for."""
+        c_in, c_out = self.conv.channels_of
+        return problem.replace(
+            c_in=-(-problem.c_in_per_group // c_in) * c_in * problem.groups,
+            c_out=-(-problem.c_out_per_group // c_out) * c_out * problem.groups,
+        )
 
     def _search(self) -> Failure | None:
         """The smallest failure that Hypothesis finds."""
@@ -208,7 +217,10 @@ class Searching:
 
         label = f"{self.law.name} {self.conv.implementation.spec} {self.conv.implementation.device} {self.conv.format}"
         search.__name__ = f"search_{hashlib.sha256(label.encode()).hexdigest()[:16]}"
-        test = given(problem=strategies.problems(), seed=strategies.seeds())(search)
+        wanted = self.conv.channels_of
+        # With 8 x 8 channels for each a problem may have 8 times the products: cheap still, and not too small.
+        problems = strategies.problems(channels_of=wanted, max_multiplications=4096 // math.isqrt(math.prod(wanted)))
+        test = given(problem=problems, seed=strategies.seeds())(search)
         # Every law searches its own problems, and the same ones when it runs again with the plan's seed (in a process
         # with the same modules: now and then Hypothesis draws a constant that it has found in one).
         test = seeded(zlib.crc32(f"{self.plan.seed} {label}".encode()))(test)

@@ -34,6 +34,7 @@ def problems(
     max_extra: int = 7,
     max_multiplications: int = 4096,
     edges: bool = True,
+    channels_of: tuple[int, int] = (1, 1),
 ) -> Problem:
     """A strategy for valid problems, made where convolutions break: small, ragged, and different on each axis.
 
@@ -45,6 +46,8 @@ def problems(
       kernel are always allowed); it keeps the literal sum at about a millisecond.
     - ``edges``: at times one size goes beyond these limits, to the edge of a tile (4, 8, 16, 32, 64), one less or one
       more: channels, images, height, width; or the output's pixels, to a product of 64, 256 or 1024.
+    - ``channels_of``: the input and the output channels *of one group* come in multiples of these, and what is said of
+      channels and of products counts those.
 
     Each padding side goes past the kernel's size at times. Examples shrink towards ``b1h1w1i1o1k1``: each number
     towards 1, padding towards 0, all axes independently; batch 0 counts as less simple than any other.
@@ -57,6 +60,7 @@ def problems(
         "max_groups": max_groups,
         "max_channels": max_channels,
         "max_multiplications": max_multiplications,
+        **dict(zip(("channels_of[0]", "channels_of[1]"), channels_of, strict=True)),
     }
     for name, limit in limits.items():
         if limit < 1:
@@ -120,6 +124,7 @@ def problems(
         counts[name] = min(count, left)
         left //= max(1, counts[name])
     groups, c_in, c_out = counts["groups"], counts["c_in"], counts["c_out"]
+    c_in, c_out = c_in * channels_of[0], c_out * channels_of[1]
     return one.replace(batch=counts["batch"], c_in=c_in * groups, c_out=c_out * groups, groups=groups)
 
 

@@ -6,6 +6,9 @@ the right shape and dtype, operands left alone. Whatever goes wrong is a `LawBro
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +35,8 @@ Array = npt.NDArray[Any]
 class Refused(Exception):
     """The implementation raised an error that may stand for a refusal; the message is its own."""
 
+
+_PROBES = ("b1h1w1i{}o{}k1", "b1h3w3i{}o{}k3p1")
 
 REFUSALS = (TypeError, ValueError, OverflowError, MemoryError, RuntimeError)  # among them NotImplementedError
 
@@ -73,6 +78,21 @@ class Subject:
         Not by its last digits, which choose the operands' pattern (`refconv.exact.PATTERNS`).
         """
         return self.operators[seed // len(exact.PATTERNS) % len(self.operators)]
+
+    @functools.cached_property
+    def channels_of(self) -> tuple[int, int]:
+        """What the input and the output channels of a group must be multiples of, by what ``supports`` says.
+
+        The smallest powers of two with which it takes a small problem; (1, 1) where there are none.
+        """
+        powers = itertools.product((1, 2, 4, 8, 16, 32), repeat=2)
+        try:
+            for c_in, c_out in sorted(powers, key=math.prod):
+                if any(self._supports(Problem.parse(text.format(c_in, c_out))) is None for text in _PROBES):
+                    return c_in, c_out
+        except (LawBroken, TimeLimitExceeded):
+            pass  # the search will meet it too, and say on which problem
+        return 1, 1
 
     def forward(self, x: Array, w: Array, problem: Problem) -> Array:
         """Y, shape ``problem.y_shape``."""
@@ -140,8 +160,12 @@ class Subject:
         finally:
             self.on_call(None)
 
+    def _supports(self, problem: Problem) -> str | None:
+        reason: str | None = self._guarded("supports", lambda: self.implementation.unsupported(problem), problem)
+        return reason
+
     def _only_if_supported(self, problem: Problem) -> None:
-        reason = self._guarded("supports", lambda: self.implementation.unsupported(problem), problem)
+        reason = self._supports(problem)
         if reason is not None:
             self.unsupported[reason] = self.unsupported.get(reason, 0) + 1
         only_if(reason is None)
