@@ -600,6 +600,26 @@ def test_unsupported_problems_are_counted_and_not_held_against_it():
     assert (found.verdict, found.reason) == ("skipped", "supports none of the problems tried: strided")
 
 
+@pytest.mark.parametrize(
+    ("multiples", "expected"), [((1, 1), (1, 1)), ((8, 8), (8, 8)), ((4, 1), (4, 1)), ((3, 2), (1, 1))]
+)
+def test_channels_come_in_the_multiples_that_are_supported(multiples, expected):
+    class Vectors(Right):
+        def supports(self, problem):
+            odd = problem.c_in_per_group % multiples[0] or problem.c_out_per_group % multiples[1]
+            return not odd or "no whole vectors"
+
+        def forward(self, x, w, problem):
+            assert self.supports(problem) is True
+            return windows.forward(x, w, problem)
+
+    conv = subject(Vectors())
+    assert conv.channels_of == expected
+    found = Searching(LAWS["index-sum"], conv, Plan(30, 0)).run()
+    if multiples != (3, 2):  # of no power of two
+        assert (found.verdict, found.examples, found.unsupported) == ("held", 30 + len(CASES), {})
+
+
 def test_what_shows_nothing_is_vacuous():
     class Nothing:
         def forward(self, x, w, problem):

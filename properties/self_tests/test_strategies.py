@@ -176,6 +176,18 @@ def test_channels_are_whole_groups(problem):
     assert Problem.parse(str(problem)) == problem
 
 
+def test_channels_come_in_multiples():
+    examples = generated(problems(channels_of=(8, 4), max_multiplications=256), 200)
+    assert all(p.c_in_per_group % 8 == 0 and p.c_out_per_group % 4 == 0 for p in examples)
+    assert len({p.c_in_per_group for p in examples}) > 4
+    assert find(problems(channels_of=(8, 4)), lambda p: True, settings=SEARCH) == MINIMAL.replace(c_in=8, c_out=4)
+    # Each stands for one: with the multiples taken away, they are the problems that are drawn without.
+    plain = generated(problems(max_multiplications=256), 200)
+    assert [p.replace(c_in=p.c_in // 8, c_out=p.c_out // 4) for p in examples] == plain
+    with pytest.raises(ValueError, match=r"channels_of\[1\] = 0 must be at least 1"):
+        find(problems(channels_of=(8, 0)), lambda problem: True, settings=SEARCH)
+
+
 # -- operands and seeds --------------------------------------------------------------------------
 
 
