@@ -3,6 +3,7 @@
 import itertools
 import shutil
 
+import ml_dtypes  # noqa: F401 (adds bfloat16 to NumPy)
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -225,6 +226,22 @@ def test_two_blocks_fit_the_smallest_multiprocessor(dtype, tile):
     slices = (tile.m + tile.n) * tile.k * np.dtype(dtype).itemsize
     assert tile.stages * slices <= 48 * 1024
     assert 2 * (tile.stages * slices + 1024) <= 100 * 1024  # sm_86; a block takes 1 KB of its own
+
+
+def test_the_address_of_nothing_is_aligned():
+    # A copy of zeros reads nothing, but an instruction of 16 bytes may still want such an address.
+    code = """
+        #include "staging.cuh"
+        extern "C" __global__ void nowhere(const __half* x, int* out) {
+            Neighbours<__half> found = neighbours(x, kNowhere, 8);
+            out[0] = found.exist;
+            out[1] = static_cast<int>(reinterpret_cast<unsigned long long>(found.from) % 16);
+        }
+    """
+    out = np.full(2, -1, np.int32)
+    module = RawModule(code=code, options=(f"-I{KERNELS}",))
+    module.get_function("nowhere")((1,), (1,), (np.zeros(64, np.float16), out))
+    assert out.tolist() == [0, 0]
 
 
 # -- what is rounded ----------------------------------------------------------------------------------------

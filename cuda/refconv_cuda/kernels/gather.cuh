@@ -104,10 +104,13 @@ struct ClassRows {
 };
 
 // The sources of a slice: at(m, n) is where the channels of the class's tap (m, n) begin, in elements from the operand's
-// first one; -1 where they are zero, and past the last tap. What a source refers to may lie in shared memory.
+// first one; kNowhere where they are zero, and past the last tap. What a source refers to may lie in shared memory.
 
-// Where a row of A begins: the image of its pixel, at the group's first channel, -1 for a row that does not exist; and
-// the row and column from which the taps' shifts count.
+// Negative, and a multiple of every vector: nobody reads there, but a copy wants an aligned address even of zeros.
+constexpr long long kNowhere = -16;
+
+// Where a row of A begins: the image of its pixel, at the group's first channel, kNowhere for a row that does not
+// exist; and the row and column from which the taps' shifts count.
 struct PixelBase {
     long long image;
     int row, column;
@@ -117,19 +120,19 @@ __device__ inline PixelBase base_of_output(const Problem& p, long long row, int 
     bool exists = row < p.output_pixels();
     Pixel output = pixel_of(exists ? row : 0, p.out_height, p.out_width);
     long long image = image_offset(output.image, p.height, p.width, p.c_in) + group * p.c_in_per_group();
-    return {exists ? image : -1, output.row * p.stride_height, output.column * p.stride_width};
+    return {exists ? image : kNowhere, output.row * p.stride_height, output.column * p.stride_width};
 }
 // Of grad_input's rows: pixels of a class, in G.
 __device__ inline PixelBase base_in_class(const Problem& p, const PixelClass& class_, long long row, int group) {
     bool exists = row < class_.pixels(p);
     Pixel pixel = pixel_of(exists ? row : 0, class_.height, class_.width);
     long long image = image_offset(pixel.image, p.out_height, p.out_width, p.c_out) + group * p.c_out_per_group();
-    return {exists ? image : -1, pixel.row, pixel.column};
+    return {exists ? image : kNowhere, pixel.row, pixel.column};
 }
-// Where grad_input's column of B begins in W, -1 for one that does not exist.
+// Where grad_input's column of B begins in W, kNowhere for one that does not exist.
 __device__ inline long long base_of_column(const Problem& p, int column, int group) {
     long long line = static_cast<long long>(column) * p.c_out + group * p.c_out_per_group();
-    return column < p.c_in_per_group() ? line : -1;
+    return column < p.c_in_per_group() ? line : kNowhere;
 }
 
 // One row of A: the channels of the pixels that the taps lead to.
@@ -140,24 +143,24 @@ struct GatheredPixel {
 
     __device__ int tap_columns() const { return taps.columns.count; }
     __device__ long long at(int m, int n) const {
-        if (base.image < 0 || m >= taps.rows.count) return -1;
+        if (base.image < 0 || m >= taps.rows.count) return kNowhere;
         int y = base.row + taps.rows.shift + m * taps.rows.delta;
         int x = base.column + taps.columns.shift + n * taps.columns.delta;
         bool inside = 0 <= y && y < height && 0 <= x && x < width;
-        return inside ? base.image + static_cast<long long>(y * width + x) * channels : -1;
+        return inside ? base.image + static_cast<long long>(y * width + x) * channels : kNowhere;
     }
 };
 
 // One column of grad_input's B: the output channels of W[m, n, column, :], for the taps of a class.
 struct WeightsOfTaps {
-    const long long& base;      // of W[0, 0, column, the group's first channel], -1 for no such column
+    const long long& base;      // of W[0, 0, column, the group's first channel], kNowhere for no such column
     const int& columns;         // of B
     int kernel_width, channels;  // channels of all groups
     const Taps& taps;
 
     __device__ int tap_columns() const { return taps.columns.count; }
     __device__ long long at(int m, int n) const {
-        if (base < 0 || m >= taps.rows.count) return -1;
+        if (base < 0 || m >= taps.rows.count) return kNowhere;
         int tap = (taps.rows.first + m * taps.rows.step) * kernel_width + taps.columns.first + n * taps.columns.step;
         return base + static_cast<long long>(tap) * columns * channels;
     }
@@ -165,10 +168,10 @@ struct WeightsOfTaps {
 
 // A line of a matrix as it is: what a 1x1 kernel reads.
 struct PlainLine {
-    long long base;  // -1 for a line that does not exist
+    long long base;  // kNowhere for a line that does not exist
 
     __device__ int tap_columns() const { return 1; }
-    __device__ long long at(int m, int) const { return m == 0 ? base : -1; }
+    __device__ long long at(int m, int) const { return m == 0 ? base : kNowhere; }
 };
 
 // Pixels of the output, `step` apart, without a division on the way. step: in images, rows and columns, as pixel_of has

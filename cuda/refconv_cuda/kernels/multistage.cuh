@@ -19,11 +19,17 @@
 //
 // Napkin, 128x128x32 in halves, 4 warps of 64x64, 3 stages: a slice is 64 mma.sync a warp, 2,048 multiply-adds each. Of
 // an H100's 2,048 a clock mma.sync reaches some 60 %, so a block's slice takes 430 clocks. Meanwhile the warps read 4 (64
-// + 64) 64 bytes of shared memory, 256 clocks at 128 bytes each, and cp.async writes 16 KB, 128 clocks: 384 in all. Two
-// slices are on their way while one is multiplied, by each of two blocks: 1,700 clocks for a latency of some 800. The
-// ring is all of the 48 KB that a block may have without asking, and two of them fit each architecture from sm_80 on:
-// that is why what other kernels keep in shared memory (tasks, bases of rows) is in registers here, of which the sums
-// take 128 of 255. TF32 has half the elements in a slice, 128x128x16, and half the rate: the same bytes a clock.
+// + 64) 64 bytes of shared memory, 256 clocks at 128 bytes each, and cp.async writes 16 KB, 128 clocks: 384 in all. An
+// A100 has half the rate, all of which mma.sync reaches: 512 clocks. Two slices are on their way while one is multiplied,
+// by each of two blocks: 1,700 clocks for a latency of some 800. The ring is all of the 48 KB that a block may declare,
+// and two of them fit each architecture from sm_80 on: that is why what other kernels keep in shared memory (tasks, bases
+// of rows) is in registers here, of which the sums take 128 of 255. A slice is 32 multiply-adds for each byte, so 60 % of
+// an H100 asks L2 for 9 TB/s where it has some 5.5: what gathered pixels find in L1, tap after tap, is the difference.
+// TF32 has half the elements in a slice, 128x128x16, and half the rate: the same bytes a clock. The small tile, 64x64 by
+// 4 warps of 32x32, reads twice as much for each multiply-add and is limited by shared memory, at a third of the rate.
+// What compilers make of it (13.5, sm_80 to sm_120): 229 to 241 registers for the large tile, no spills. A slice is 64
+// HMMA one after another, 16 LDSM and 8 LDGSTS among some 250 instructions, for 430 clocks and two warps of a scheduler.
+// TF32 has two more for each word that is rounded, 128, and across the terms 32 or 64 LDS in place of 8 or 16 LDSM.
 #pragma once
 
 #include "lines.cuh"
@@ -99,19 +105,17 @@ struct MultistageTile {
 
     float sum[kPartsM][2 * kPartsN][4] = {};
 
-    // Adds `slices` slices. next_a(to): calls to(f, neighbours) for each of the thread's shares of A's next slice; next_b
-    // alike.
-    template <bool kAlongA, bool kAlongB, typename Plan, typename NextA, typename NextB>
-    __device__ void multiply(const NextA& next_a, const NextB& next_b, int slices, Shared<Plan>& shared) {
+    // Adds `slices` slices. next(to_a, to_b): calls to_a(f, neighbours) for each of the thread's shares of A's next
+    // slice, and to_b for those of B's.
+    template <bool kAlongA, bool kAlongB, typename Plan, typename Next>
+    __device__ void multiply(const Next& next, int slices, Shared<Plan>& shared) {
         using A = Slice<kAlongA, kM>;
         using B = Slice<kAlongB, kN>;
         int mine_a = A::mine(), mine_b = kBytesA + B::mine();
         auto copy = [&](int stage) {
             unsigned begin = shared_address(shared.stages[stage]);
-            next_a([&](int f, const auto& found) { copy_async(begin + mine_a + f * A::kApart, found.from, found.exist); });
-            next_b([&](int f, const auto& found) {
-                copy_async_once(begin + mine_b + f * B::kApart, found.from, found.exist);
-            });
+            next([&](int f, const auto& a) { copy_async(begin + mine_a + f * A::kApart, a.from, a.exist); },
+                 [&](int f, const auto& b) { copy_async_once(begin + mine_b + f * B::kApart, b.from, b.exist); });
         };
 #pragma unroll
         for (int stage = 0; stage < kStages - 1; ++stage) {

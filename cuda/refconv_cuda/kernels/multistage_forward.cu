@@ -5,6 +5,9 @@
 //
 // One product per group. Rows: b out_h out_w output pixels; columns: c_out/g; terms: a_h a_w c_in/g. Neighbours of A
 // are terms, those of W columns.
+// Napkin, 28x28x128 -> 128, 3x3, batch 64, halves: 392 tiles of 36 slices on 132 multiprocessors. The first 264, two by
+// two, take 36 * 860 clocks, the others 36 * 430: 27 us at 1.7 GHz, where the whole machine at once would need 23.
+// X comes 9 times, 0.12 GB, from L1 or L2: 21 us at 5.5 TB/s without L1, meanwhile.
 #include "multistage.cuh"
 
 template <typename Number, int kM, int kN, int kK, int kWarpM, int kWarpN, int kStages, int kBlocks>
@@ -38,9 +41,12 @@ __global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWa
         const Stored* first = w + static_cast<long long>(at.term) * p.c_out + task.group * task.columns + column;
         return B(first, p.c_out, terms - at.term, task.columns - column);
     });
+    auto next = [&](const auto& to_a, const auto& to_b) {
+        a.template next<kK>(to_a);
+        b.template next<kK>(to_b);
+    };
     T tile;
-    tile.template multiply<true, false>([&](const auto& to) { a.template next<kK>(to); },
-                                        [&](const auto& to) { b.template next<kK>(to); }, slices_of(terms, kK), shared);
+    tile.template multiply<true, false>(next, slices_of(terms, kK), shared);
 
     task = T::agree(shared, plan);
     long long first_row = task.tile_row * kM;

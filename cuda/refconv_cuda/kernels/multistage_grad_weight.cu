@@ -7,6 +7,8 @@
 // One product per group. Rows: a_h a_w c_in/g; columns: c_out/g; terms: b out_h out_w. Neighbours of A are rows, those of
 // G columns. Each split writes a partial dW in float, and sum_splits adds them first to last and rounds once: the same
 // bits at every run.
+// Napkin, 28x28x128 -> 128, 3x3, batch 64, halves: 9 tiles of 128x128 for 264 places, whose sum has 50,176 terms. With
+// 29 splits 261 blocks add 54 slices each; the partial results, 29 * 590 KB, are written and read in 8 us.
 #include "multistage.cuh"
 
 // partial: [splits, a_h, a_w, c_in/g, c_out]; terms_each: how many terms a split adds, a multiple of kK below 2^31.
@@ -41,10 +43,12 @@ __global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWa
         const Stored* first = gy + (first_pixel + at.term) * p.c_out + task.group * task.columns + column;
         return B(first, p.c_out, pixels - at.term, task.columns - column);
     });
+    auto next = [&](const auto& to_a, const auto& to_b) {
+        a.template next<kK>(to_a);
+        b.template next<kK>(to_b);
+    };
     T tile;
-    tile.template multiply<false, false>([&](const auto& to) { a.template next<kK>(to); },
-                                         [&](const auto& to) { b.template next<kK>(to); }, slices_of(pixels, kK),
-                                         shared);
+    tile.template multiply<false, false>(next, slices_of(pixels, kK), shared);
 
     task = T::agree(shared, plan);
     int first_row = static_cast<int>(task.tile_row) * kM, first_column = task.tile_column * kN;

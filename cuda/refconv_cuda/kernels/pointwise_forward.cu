@@ -25,7 +25,7 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
     int channels = p.c_in_per_group();
     auto a = [&](typename T::Place at) {
         long long row = task.tile_row * kM + at.line;
-        PlainLine line = {row < p.output_pixels() ? row * p.c_in + task.group * channels : -1};
+        PlainLine line = {row < p.output_pixels() ? row * p.c_in + task.group * channels : kNowhere};
         return A(x, line, channels, at.term);
     };
     auto b = [&](typename T::Place at) {

@@ -22,12 +22,12 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
     int channels = p.c_out_per_group();
     auto a = [&](typename T::Place at) {
         long long row = task.tile_row * kM + at.line;
-        PlainLine line = {row < p.input_pixels() ? row * p.c_out + task.group * channels : -1};
+        PlainLine line = {row < p.input_pixels() ? row * p.c_out + task.group * channels : kNowhere};
         return Stager(gy, line, channels, at.term);
     };
     auto b = [&](typename T::Place at) {
         long long column = task.tile_column * kN + at.line;
-        PlainLine line = {column < task.columns ? column * p.c_out + task.group * channels : -1};
+        PlainLine line = {column < task.columns ? column * p.c_out + task.group * channels : kNowhere};
         return Stager(w, line, channels, at.term);
     };
     T tile;

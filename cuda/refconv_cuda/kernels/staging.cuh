@@ -245,7 +245,7 @@ struct PixelsOfTaps {
             Tap each = tap;
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {
-                long long element = pixels_left > 0 && i < rows_left ? at(tap_row(p, each, group)) : -1;
+                long long element = pixels_left > 0 && i < rows_left ? at(tap_row(p, each, group)) : kNowhere;
                 values[i] = element < 0 ? Precision<Real>::store(0) : x[element];
                 if (++each.channel == p.c_in_per_group()) {
                     each.channel = 0;
@@ -267,7 +267,7 @@ struct PixelsOfTaps {
 
 private:
     __device__ Neighbours<Real> here() const {
-        long long element = pixels_left > 0 ? at(row) : -1;
+        long long element = pixels_left > 0 ? at(row) : kNowhere;
         return {x + element, element >= 0};
     }
     template <int kStep>
@@ -275,10 +275,10 @@ private:
         walk.advance(p.out_height, p.out_width);
         pixels_left -= kStep;
     }
-    // The element of X that a row reads at the pixel where the walk is, -1 where that is padding.
+    // The element of X that a row reads at the pixel where the walk is, kNowhere where that is padding.
     __device__ long long at(const TapRow& row) const {
         int u = walk.pixel.row * p.stride_height + row.dy, v = walk.pixel.column * p.stride_width + row.dx;
-        if (u < 0 || u >= p.height || v < 0 || v >= p.width) return -1;
+        if (u < 0 || u >= p.height || v < 0 || v >= p.width) return kNowhere;
         long long pixel = static_cast<long long>(walk.pixel.image) * (p.height * p.width) + u * p.width + v;
         return pixel * p.c_in + row.channel;
     }
