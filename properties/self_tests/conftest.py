@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 PLANTED = Path(__file__).parent / "planted"
@@ -73,6 +74,16 @@ def run(*command, cwd=None, **variables):
     assert "Traceback" not in out + err, out + err
     assert "\x1b" not in out + err
     return Ran(process.returncode, out, err)
+
+
+@pytest.fixture
+def no_database():
+    """Hypothesis without its database: no test is to find what another one, or an earlier run, has left."""
+    hypothesis.settings.register_profile("before", hypothesis.settings.default)
+    hypothesis.settings.register_profile("refconv-self-tests", database=None)
+    hypothesis.settings.load_profile("refconv-self-tests")
+    yield
+    hypothesis.settings.load_profile("before")
 
 
 @pytest.fixture(scope="session")
