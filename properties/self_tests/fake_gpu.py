@@ -12,9 +12,11 @@ import numpy as np
 from refconv_cuda import simulator
 from refconv_cuda.device import KERNELS
 
-ENQUEUE = 5e-6  # seconds of the host for a launch
-GRAPH = 8e-6
-MARK = 1e-6
+TICK = 2.0**-20  # seconds; floats add, subtract and average whole ticks without rounding, so tests may ask for equality
+ENQUEUE = 5 * TICK  # of the host, for a launch
+GRAPH = 8 * TICK  # for that of a graph
+MARK = TICK  # to record an event
+EVICT = 50 * TICK  # of the stream, for a write that fills the cache
 
 
 class NotReady(RuntimeError):
@@ -82,7 +84,7 @@ class FakeStream:
         return self.gpu.record(self.name)
 
     def evict(self):
-        self.gpu.launch(50e-6, stream=self.name)
+        self.gpu.launch(EVICT, stream=self.name)
 
     def capture(self, calls):
         if not self.capturable:
@@ -109,7 +111,7 @@ class CupyArray(np.ndarray):
     @property
     def data(self):
         """Only as `CupyStream` uses it."""
-        return types.SimpleNamespace(memset_async=lambda value, size, stream: stream.gpu.launch(50e-6, stream=stream))
+        return types.SimpleNamespace(memset_async=lambda value, size, stream: stream.gpu.launch(EVICT, stream=stream))
 
 
 class _Event:
@@ -147,7 +149,7 @@ class _Stream:
         return graph
 
 
-def cupy_for(gpu, *, seconds=1e-3, name=b"NVIDIA H200", spoil=None):
+def cupy_for(gpu, *, seconds=1000 * TICK, name=b"NVIDIA H200", spoil=None):
     """A module as CuPy 14 is, whose kernels take so many seconds each.
 
     spoil: called with the arguments of each launch after it, to make its result wrong.

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from fake_gpu import FakeGpu, cupy_for
+from fake_gpu import TICK, FakeGpu, cupy_for
 
 from refconv.layers import Layer
 from refconv.problem import Problem
@@ -21,7 +21,7 @@ PROBLEM = Problem.parse("b2h5w6i4o6k3x2p1")
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """A fake GPU, whose kernels take a millisecond each."""
+    """A fake GPU, whose kernels take a thousand ticks each."""
     return on_gpu(monkeypatch)
 
 
@@ -48,12 +48,11 @@ def test_our_kernels_are_certified_and_timed(gpu, operator, name):
     info = measured.info
     assert info["timer"] == "cuda-events"
     assert info["certified"] is True
-    launches = round(measured.timing.median / 1e-3)
-    assert 1 <= launches <= 2
-    assert measured.timing.median == pytest.approx(launches * 1e-3, rel=0.05)
-    assert info["gflop"] == pytest.approx(2e-9 * PROBLEM.multiplications)
-    assert info["tflops"] == pytest.approx(info["gflop"] / measured.timing.median / 1000)
-    assert info["roofline_fraction"] == pytest.approx(info["roofline_s"] / measured.timing.median)
+    median = measured.timing.median
+    assert median in (1000 * TICK, 2000 * TICK)  # one kernel or two, and nothing of what it takes to launch them
+    assert info["gflop"] == 2 * PROBLEM.multiplications / 1e9
+    assert info["tflops"] == 2 * PROBLEM.multiplications / median / 1e12
+    assert info["roofline_fraction"] == info["roofline_s"] / median
     assert (info["peer"], info["peer_ratio"]) == (None, None)
     assert info["kernel"]
 
@@ -67,10 +66,10 @@ def test_in_every_precision(gpu, dtype):
 
 
 def test_short_kernels_are_replayed(monkeypatch):
-    gpu = on_gpu(monkeypatch, seconds=20e-6)
+    gpu = on_gpu(monkeypatch, seconds=20 * TICK)
     measured = Contest(Field("gpu")).measure(case())
     assert measured.info["timer"] == "graph-replay"
-    assert measured.timing.median == pytest.approx(20e-6)
+    assert measured.timing.median == 20 * TICK
     assert gpu.capturing is None
 
 
