@@ -14,6 +14,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+pytest.register_assert_rewrite("kernel_checks")  # before a test imports it
+
 PLANTED = Path(__file__).parent / "planted"
 TIMEOUT = 60
 
