@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dtype", help="in this format, as float32 or tf32 (default: the first that the implementation takes)"
     )
     parser.add_argument("--seed", type=read.seed, metavar="N", help="what all is drawn from (default: at random)")
-    parser.add_argument("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
+    read.add_device(parser)
     parser.add_argument(
         "--memory",
         metavar="SIZE",
