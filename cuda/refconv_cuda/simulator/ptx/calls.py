@@ -13,7 +13,7 @@ from refconv_cuda.simulator.ptx.table import SPECIAL_REGISTERS, Row, family, row
 _TYPE = re.compile(r"(?P<result>=?)(?:(?P<count>\d+)\*)?(?P<type>\w+)(?P<mark>[!+]?)")
 _INTEGER = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|\d+)U?")
 _FLOAT = re.compile(r"0[fF](?P<single>[0-9a-fA-F]{8})|0[dD](?P<double>[0-9a-fA-F]{16})|-?\d+\.\d*(?:[eE][-+]?\d+)?")
-_ADDRESS = re.compile(r"\[\s*(?P<base>%\[\w+\]|[^\s+\[\]]+)\s*(?:\+\s*(?P<offset>-?\w+|%\d+|%\[\w+\])\s*)?\]")
+_ADDRESS = re.compile(r"\[\s*(?P<base>%\[\w+\]|[\w%$.]+)\s*(?:\+\s*(?P<offset>-?\w+|%\d+|%\[\w+\])\s*)?\]")
 _PLACEHOLDER = re.compile(r"%(?:(\d+)|\[(\w+)\])$")
 _SPACES = {"[shared]": 32, "[global]": 64, "[generic]": 64}
 
@@ -272,15 +272,20 @@ def _read(kind: str, value: _Value) -> str:
         return value.code
     if value.type in ("imm", "real") or value.bits != int(kind[1:]):
         return f"static_cast<::refconv::ptx::{kind}>({value.code})"
-    return value.code if value.type == kind else f"::refconv::bits_as<::refconv::ptx::{kind}>({value.code})"
+    return value.code if _same(kind, value.type) else f"::refconv::bits_as<::refconv::ptx::{kind}>({value.code})"
 
 
 def _written(kind: str, value: _Value, code: str) -> str:
-    if value.type == "pred" or value.type == kind:
+    if value.type == "pred" or _same(kind, value.type):
         return f"{value.code} = {code}; "
     if value.bits != int(kind[1:]):  # a narrow load into a wider register; a signed one extends its sign
         return f"{value.code} = static_cast<::refconv::ptx::{value.type}>({code}); "
     return f"{value.code} = ::refconv::bits_as<::refconv::ptx::{value.type}>({code}); "
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two of PTX's types are the same in C++."""
+    return one[1:] == other[1:] and (one[0] == other[0] or {one[0], other[0]} == {"b", "u"})
 
 
 def _float(match: re.Match[str]) -> _Value:
