@@ -37,9 +37,7 @@ def _construct(pattern: str, name: str, reason: str) -> _Construct:
 
 _ONE_BY_ONE = "threads run one at a time here, so a copy that goes on beside them has nothing to overlap with"
 _CLUSTERS = "blocks run one after another here, so no two can share memory or wait for one another"
-_NVIDIA_HEADERS = (
-    r"cuda_awbarrier(?:_primitives)?\.h|cudaTypedefs\.h|cooperative_groups/memcpy_async\.h|cuda/(?:barrier|pipeline|ptx)"
-)
+_NVIDIA_HEADERS = r"cuda_awbarrier(?:_primitives)?\.h|cudaTypedefs\.h|cooperative_groups/memcpy_async\.h|cuda/(?:barrier|pipeline|ptx)"
 
 # In a file, the one that stands first is named; of those that begin at the same place, the first in this list.
 _CONSTRUCTS = (

@@ -97,13 +97,15 @@ void Copies::wait_all() {
 
 Copies::Own& Copies::begin_call() {
     if (!in_use_) {
-        for (Own& own : own_) own = {-1, -1, 0};
+        for (Own& own : own_) own = {-1, -1, 0, 0};
         in_use_ = true;
     }
     Own& own = own_[the_block().current()];
-    for (int32_t i = own.first; i >= 0; i = copies_.items[i].next) {
+    for (int32_t i = own.first; own.soon > 0 && i >= 0; i = copies_.items[i].next) {
         Copy& copy = copies_.items[i];
-        if (!copy.done && copy.calls != Copy::kAtWait && --copy.calls == 0) carry_out(copy);
+        if (copy.done || copy.calls == Copy::kAtWait || --copy.calls > 0) continue;
+        carry_out(copy);
+        --own.soon;
     }
     return own;
 }
@@ -120,6 +122,7 @@ void Copies::add(Own& own, const Copy& copy) {
         if (!now.done) carry_out(now);
         return;
     }
+    own.soon += copy.calls > 0;
     (own.last < 0 ? own.first : copies_.items[own.last].next) = at;
     own.last = at;
     shadow::begin_copy(copies_.items[at]);
@@ -130,6 +133,7 @@ void Copies::complete(Own& own, int32_t before_group) {
     while (own.first >= 0 && copies_.items[own.first].group < before_group) {
         int32_t at = own.first;
         Copy& copy = copies_.items[at];
+        own.soon -= !copy.done && copy.calls > 0;
         if (!copy.done) carry_out(copy);
         shadow::end_copy(copy, true);
         own.first = copy.next;

@@ -60,6 +60,7 @@ class Copies {
     struct Own {  // a thread's, in the order in which it issued them
         int32_t first, last;
         int32_t group;  // the number of the one that is open
+        int32_t soon;   // how many are to be carried out before the wait
     };
     static constexpr int kMostThreads = 1024;
     static constexpr uint32_t kMost = 65535;  // under way in a block; hardware may carry out any other at once
