@@ -21,8 +21,10 @@ from refconv_cuda.simulator import (
 )
 
 SOURCE = r"""
+#include <cooperative_groups/memcpy_async.h>
 #include <cuda_pipeline.h>
 #include <cuda_fp16.h>
+namespace cg = cooperative_groups;
 using namespace refconv::ptx;
 
 enum Slip { kNone, kNoWait, kWaitForOneTooFew, kWaitAfterBarrier, kIssueBeforeBarrier, kOverwriteSource };
@@ -35,7 +37,8 @@ __device__ void add_up(T (*buffer)[kTile], T* x, T* y, int tiles, int slip) {
     x += blockIdx.x * tiles * kTile;
     y += blockIdx.x * kTile;
     auto issue = [&](int k) {
-        if (k < tiles) __pipeline_memcpy_async(&buffer[k % stages][2 * t], &x[k * kTile + 2 * t], 2 * sizeof(T));  // ISSUE
+        T *to = &buffer[k % stages][2 * t], *from = &x[k * kTile + 2 * t];
+        if (k < tiles) __pipeline_memcpy_async(to, from, 2 * sizeof(T));  // ISSUE
         __pipeline_commit();  // at the tail an empty group
     };
     for (int k = 0; k < stages - 1; ++k) issue(k);
@@ -178,6 +181,46 @@ __global__ void two_copies_of_one(float* x, float* y) {
     cp_async_wait_all();
     y[t] = t < 2 ? tile[t] : 0;
 }
+
+// A block copies `size` bytes by groups of elements T, from any place to any place.
+template <class T>
+__global__ void grouped(const T* x, T* y, int size, int to, int from, int waits) {
+    __shared__ alignas(16) T tile[512 / sizeof(T)];
+    cg::thread_block block = cg::this_thread_block();
+    for (int i = threadIdx.x; i < 512 / sizeof(T); i += blockDim.x) tile[i] = -1;
+    block.sync();
+    cg::memcpy_async(block, tile + to, x + from, size);  // GROUPED
+    waits ? cg::wait(block) : block.sync();
+    for (int i = threadIdx.x; i < 512 / sizeof(T); i += blockDim.x) y[i] = tile[i];  // UNGROUPED
+}
+// Each warp has two buffers; counts of elements, of which the smaller counts.
+__global__ void by_warps(const float* x, float* y, int n, int prior) {
+    __shared__ float buffers[2][2][40];
+    auto warp = cg::tiled_partition<32>(cg::this_thread_block());
+    float(*mine)[40] = buffers[warp.meta_group_rank()];
+    x += warp.meta_group_rank() * n, y += warp.meta_group_rank() * n;
+    cg::memcpy_async(warp, mine[0], 40, x, n);
+    for (int i = 0; i < n; i += 40) {
+        int k = i / 40;
+        cg::memcpy_async(warp, mine[(k + 1) % 2], 40, x + i + 40, n - i > 40 ? n - i - 40 : 0);
+        prior ? cg::wait_prior<2>(warp) : cg::wait_prior<1>(warp);
+        int here = n - i < 40 ? n - i : 40;
+        for (int j = warp.thread_rank(); j < here; j += 32) y[i + j] = mine[k % 2][here - 1 - j];  // WARP
+        warp.sync();
+    }
+}
+// What does not go from global to shared memory is copied at once.
+__global__ void elsewhere(const int* x, int* y) {
+    __shared__ int tile[32];
+    int mine[2];
+    auto one = cg::tiled_partition<1>(cg::this_thread_block());
+    cg::memcpy_async(cg::this_thread_block(), y, x, 128);
+    cg::wait(cg::this_thread_block());
+    cg::memcpy_async(one, mine, y + 2 * threadIdx.x, 8);
+    cg::memcpy_async(one, tile + 2 * threadIdx.x, mine, 8);
+    cg::wait(one);
+    y[2 * threadIdx.x + 1] += tile[2 * threadIdx.x] + 100 * tile[2 * threadIdx.x + 1];
+}
 """
 
 TYPES = {"float": np.float32, "double": np.float64}
@@ -190,7 +233,16 @@ SLIPS = (
     "issue before the barrier",
     "source overwritten",
 )
-INSTANCES = (*PIPELINES, "fill<4>", "fill<8>", "fill<16>", "zfill<short>")
+INSTANCES = (
+    *PIPELINES,
+    "fill<4>",
+    "fill<8>",
+    "fill<16>",
+    "zfill<short>",
+    "grouped<char>",
+    "grouped<short>",
+    "grouped<double>",
+)
 TILES, TILE, BLOCKS = 7, 64, 3
 SCHEDULES = [Schedule.from_seed(seed) for seed in range(24)]
 
@@ -337,6 +389,66 @@ def test_a_source_of_no_bytes_may_lie_anywhere(plain, checked, offset):
         assert (y == 0).all()
 
 
+# -- groups of cooperative_groups --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["char", "short", "double"])
+def test_a_group_copies_what_it_is_told(plain, checked, name):
+    dtype = {"char": np.int8, "short": np.int16, "double": np.float64}[name]
+    each, count = np.dtype(dtype).itemsize, 512 // np.dtype(dtype).itemsize
+    x, rng = np.arange(count).astype(dtype), np.random.default_rng(0)
+    for kernel in (plain(f"grouped<{name}>"), checked(f"grouped<{name}>")):
+        for example in range(60):
+            size = int(rng.integers(0, [count // 2, 20][example % 2] + 1))
+            to, origin = (int(rng.integers(0, min(count - size, 40) + 1)) for _ in range(2))
+            y, expected = np.zeros_like(x), np.full_like(x, -1)
+            expected[to : to + size] = x[origin : origin + size]
+            with scheduled(SCHEDULES[example % len(SCHEDULES)]):
+                kernel((1,), (48,), (x, y, *map(np.int32, (size * each, to, origin, 1))))
+            assert np.array_equal(y, expected), (size, to, origin)
+
+
+def test_a_group_that_does_not_wait(checked):
+    x = np.zeros(256, np.int16)
+    with pytest.raises(Race, match="thread has not waited for it") as raised:
+        checked("grouped<short>")((1,), (48,), (x, x.copy(), *map(np.int32, (256, 8, 16, 0))))
+    finding = raised.value.finding
+    assert (finding.line, finding.other.line) == (line("UNGROUPED"), line("GROUPED"))
+    assert finding.kind == "race with an asynchronous copy"
+
+
+def test_half_an_element_is_not_copied(checked):
+    x = np.zeros(64)
+    with pytest.raises(KernelTrap, match="a part of an element") as raised:
+        checked("grouped<double>")((1,), (48,), (x, x.copy(), *map(np.int32, (12, 0, 0, 1))))
+    assert raised.value.finding.line == line("GROUPED")
+
+
+def test_warps_copy_by_turns(plain, checked):
+    x = np.arange(200, dtype=np.float32).reshape(2, 100)
+    expected = np.concatenate([x[:, 39::-1], x[:, 79:39:-1], x[:, :79:-1]], axis=1)
+    for kernel in (plain("by_warps"), checked("by_warps")):
+        for schedule in SCHEDULES:
+            y = np.zeros_like(x)
+            with scheduled(schedule):
+                kernel((1,), (64,), (x, y, np.int32(100), np.int32(0)))
+            assert np.array_equal(y, expected), schedule
+    with pytest.raises(Race, match="has not waited for it") as raised:
+        checked("by_warps")((1,), (64,), (x, y, np.int32(100), np.int32(1)))
+    assert raised.value.finding.line == line("WARP")
+
+
+def test_a_group_copies_elsewhere_at_once(plain, checked):
+    x = np.arange(32, dtype=np.int32)
+    for kernel in (plain("elsewhere"), checked("elsewhere")):
+        for schedule in SCHEDULES:
+            y = np.zeros_like(x)
+            with scheduled(schedule):
+                kernel((1,), (16,), (x, y))
+            assert np.array_equal(y[::2], x[::2])
+            assert np.array_equal(y[1::2], x[1::2] + x[::2] + 100 * x[1::2])
+
+
 # -- a pipeline's slips ------------------------------------------------------------------------------------------
 
 # What each is found as, in order: the line of the access, the words at the end, and those of the accesses.
@@ -451,8 +563,8 @@ def test_an_access_beside_a_copy_is_right(checked):
 
 
 def test_each_of_two_copies_of_one_source_counts(checked):
-    with pytest.raises(Race, match="from which a cp.async of thread") as raised:
-        x, y = np.ones(1, np.float32), np.zeros(32, np.float32)
+    x, y = np.ones(1, np.float32), np.zeros(32, np.float32)
+    with pytest.raises(Race, match="from which a cp") as raised:
         checked("two_copies_of_one")((1,), (32,), (x, y))
     finding = raised.value.finding
     assert (finding.line, finding.other.line) == (line("THIRD"), line("TWICE"))
