@@ -24,6 +24,9 @@ int32_t drawn_calls(Random& random) {
     return draw == 0 ? 0 : 1 + static_cast<int32_t>(random.below(8));
 }
 
+// A thread's own variable.
+bool is_own(const void* pointer) { return the_block().stacks().holds(reinterpret_cast<uintptr_t>(pointer)); }
+
 bool is_aligned(const void* pointer, int size) { return reinterpret_cast<uintptr_t>(pointer) % size == 0; }
 
 }  // namespace
@@ -35,7 +38,7 @@ void Copies::report(Kind kind, const Copy& copy, const void* address, bool is_wr
     finding.address = reinterpret_cast<uintptr_t>(address);
     finding.size = copy.size;
     finding.region = kNoRegion;
-    if (image_.storage_begin <= byte && byte < image_.storage_end) {
+    if (is_shared(byte)) {
         finding.region = kSharedRegion;
         finding.offset = byte - image_.storage_begin;
     } else if (image_.data_begin <= byte && byte < image_.data_end) {
@@ -45,17 +48,22 @@ void Copies::report(Kind kind, const Copy& copy, const void* address, bool is_wr
     the_block().report(kind, copy.place);
 }
 
+void Copies::know_image() {
+    if (!knows_image_) image_ = this_image();
+    knows_image_ = true;
+}
+
+bool Copies::goes_to_shared(const uint8_t* to, const uint8_t* from) {
+    know_image();
+    return is_shared(to) && !is_shared(from) && !is_own(from);
+}
+
 void Copies::refuse_impossible(const Copy& copy) {
-    if (!knows_image_) {
-        image_ = this_image();
-        knows_image_ = true;
-    }
-    auto is_shared = [&](const uint8_t* byte) { return image_.storage_begin <= byte && byte < image_.storage_end; };
+    know_image();
     if (!is_shared(copy.to) || !is_shared(copy.to + copy.size - 1)) report(kCopySpace, copy, copy.to, true);
     if (!is_aligned(copy.to, copy.size)) report(kMisaligned, copy, copy.to, true);
     if (copy.source_size == 0) return;  // then the source is not looked at
-    bool is_own = the_block().stacks().holds(reinterpret_cast<uintptr_t>(copy.from));
-    if (is_own || is_shared(copy.from)) report(kCopySpace, copy, copy.from, false);
+    if (is_own(copy.from) || is_shared(copy.from)) report(kCopySpace, copy, copy.from, false);
     if (!is_aligned(copy.from, copy.size)) report(kMisaligned, copy, copy.from, false);
 }
 
@@ -97,13 +105,15 @@ void Copies::wait_all() {
 
 Copies::Own& Copies::begin_call() {
     if (!in_use_) {
-        for (Own& own : own_) own = {-1, -1, 0};
+        for (Own& own : own_) own = {-1, -1, 0, 0};
         in_use_ = true;
     }
     Own& own = own_[the_block().current()];
-    for (int32_t i = own.first; i >= 0; i = copies_.items[i].next) {
+    for (int32_t i = own.first; own.soon > 0 && i >= 0; i = copies_.items[i].next) {
         Copy& copy = copies_.items[i];
-        if (!copy.done && copy.calls != Copy::kAtWait && --copy.calls == 0) carry_out(copy);
+        if (copy.done || copy.calls == Copy::kAtWait || --copy.calls > 0) continue;
+        carry_out(copy);
+        --own.soon;
     }
     return own;
 }
@@ -120,6 +130,7 @@ void Copies::add(Own& own, const Copy& copy) {
         if (!now.done) carry_out(now);
         return;
     }
+    own.soon += copy.calls > 0;
     (own.last < 0 ? own.first : copies_.items[own.last].next) = at;
     own.last = at;
     shadow::begin_copy(copies_.items[at]);
@@ -130,6 +141,7 @@ void Copies::complete(Own& own, int32_t before_group) {
     while (own.first >= 0 && copies_.items[own.first].group < before_group) {
         int32_t at = own.first;
         Copy& copy = copies_.items[at];
+        own.soon -= !copy.done && copy.calls > 0;
         if (!copy.done) carry_out(copy);
         shadow::end_copy(copy, true);
         own.first = copy.next;
@@ -179,6 +191,10 @@ void refconv_copy_async(void* to, const void* from, int size, int source_size, c
     copy.place = {file, line};
     copy.pc = __builtin_return_address(0);
     the_block().copies().issue(copy);
+}
+
+bool refconv_copies_async(const void* to, const void* from) {
+    return refconv::the_block().copies().goes_to_shared(static_cast<const uint8_t*>(to), static_cast<const uint8_t*>(from));
 }
 
 void refconv_copy_commit() { refconv::the_block().copies().commit(); }

@@ -49,6 +49,8 @@ class Copies {
 
     // Does not return if the copy is none that there can be.
     void issue(Copy);
+    // Whether it goes from global to shared memory.
+    bool goes_to_shared(const uint8_t* to, const uint8_t* from);
     void commit();
     void wait(int most_pending);
     void wait_all();
@@ -60,10 +62,13 @@ class Copies {
     struct Own {  // a thread's, in the order in which it issued them
         int32_t first, last;
         int32_t group;  // the number of the one that is open
+        int32_t soon;   // how many are to be carried out before the wait
     };
     static constexpr int kMostThreads = 1024;
     static constexpr uint32_t kMost = 65535;  // under way in a block; hardware may carry out any other at once
 
+    void know_image();
+    bool is_shared(const uint8_t* byte) const { return image_.storage_begin <= byte && byte < image_.storage_end; }
     void refuse_impossible(const Copy&);
     [[noreturn]] void report(Kind, const Copy&, const void* address, bool is_write);
     Own& begin_call();  // on every call: copies whose time has come are carried out
