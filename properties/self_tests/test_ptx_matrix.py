@@ -202,3 +202,30 @@ def test_ldmatrix(kernel, name, seed):
             matrix = matrix.T if "trans" in name else matrix
             pair = matrix[lane // 4, lane % 4 * 2 :][:2]
             assert y[lane, i] == int(pair[0]) | int(pair[1]) << 16
+
+
+@pytest.mark.parametrize("name", ["st_x1", "st_x2_trans", "st_x4", "st_x4_trans"])
+@pytest.mark.parametrize("seed", range(3))
+def test_stmatrix(kernel, name, seed):
+    rng = np.random.default_rng(seed)
+    count = int(name[4])
+    x = rng.integers(0, 2**32, (32, count), dtype=np.uint64).astype(np.uint32)
+    starts = (rng.permutation(64)[:32] * 8).astype(np.int32)
+    at = starts.copy()
+    at[8 * count :] = -(10**6)
+    y, wanted = np.zeros(64 * 8, np.uint16), np.zeros(64 * 8, np.uint16)
+    with scheduled(Schedule.from_seed(seed)):
+        kernel(name)((1,), (32,), (x, at, y))
+    for i in range(count):
+        matrix = np.ascontiguousarray(x[:, i]).view(np.uint16).reshape(8, 8)
+        matrix = matrix.T if "trans" in name else matrix
+        for j in range(8):
+            wanted[starts[8 * i + j] :][:8] = matrix[j]
+    assert np.array_equal(y, wanted)
+
+
+def test_movmatrix(kernel):
+    x = np.random.default_rng(0).integers(0, 2**16, (8, 8)).astype(np.uint16)
+    y = np.zeros(32, np.uint32)
+    kernel("movmatrix")((1,), (32,), (x.view(np.uint32).ravel(), y))
+    assert np.array_equal(y.view(np.uint16).reshape(8, 8), x.T)

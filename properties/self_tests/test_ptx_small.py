@@ -134,6 +134,28 @@ def test_conversions(kernel):
     assert np.array_equal(y[5], a.view(np.uint32))
 
 
+def test_halves(kernel):
+    rng = np.random.default_rng(8)
+    values = rng.normal(0, 3, (3, 2 * N)).astype(np.float16)
+    y = np.zeros((9, N), np.uint32)
+    kernel("halves")((8,), (32,), (*values.view(np.uint32), y, np.int32(N)))
+    a, b, c = values.astype(np.float64)  # exact, the product and the sum too
+    fused = (a * b + c).astype(np.float16)
+    twice = fused + fused
+    for i, wanted in enumerate((fused, twice, fused * twice)):
+        assert np.array_equal(y[i].view(np.float16), wanted)
+        assert np.array_equal(y[3 + i].astype(np.uint16).view(np.float16), wanted[::2])
+
+
+def test_pairs_of_bfloats(kernel):
+    rng = np.random.default_rng(9)
+    values = rng.integers(-64, 65, (3, 2 * N)).astype(ml_dtypes.bfloat16)
+    y = np.zeros((9, N), np.uint32)
+    kernel("halves")((8,), (32,), (*values.view(np.uint32), y, np.int32(N)))
+    a, b, c = values.astype(np.float32)  # exact, the product and the sum too; then it is rounded, ties among them
+    assert np.array_equal(y[6].view(ml_dtypes.bfloat16), (a * b + c).astype(ml_dtypes.bfloat16))
+
+
 def test_where_a_thread_is(kernel):
     grid, block = (2, 3), (4, 3, 5)
     y = np.zeros((6, 60, 12), np.uint32)
@@ -192,6 +214,18 @@ def test_copies_fill_with_zeros(kernel):
     kernel("filled")((1,), (32,), (x, y))
     masks = np.array([0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF], np.uint32)[np.arange(32) % 5]
     assert np.array_equal(y, (x & masks)[np.arange(32) ^ 1])
+
+
+def test_sums(kernel):
+    x, total = np.arange(32, dtype=np.float32), np.zeros(1, np.float32)
+    count, before = np.full(1, 5, np.uint32), np.zeros(32, np.uint32)
+    kernel("sums")((1,), (32,), (x, total, count, before))
+    assert total[0] == 2 * x.sum()
+    assert count[0] == 5 + 96
+    assert sorted(before) == list(range(5, 5 + 96, 3))
+    with pytest.raises(OutOfBounds) as raised:
+        kernel("sums")((1,), (32,), (x, total[:0], count, before))
+    assert "red.global" in SOURCE.read_text().splitlines()[raised.value.finding.line - 1]
 
 
 def test_spaces(kernel):

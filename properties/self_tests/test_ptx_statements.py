@@ -46,7 +46,7 @@ MMA = "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32"
 MALFORMED = {
     "too few registers": (
         f'asm("{MMA} {{%0, %1}}, {{%2, %3}}, {{%4}}, {{%0, %1}};" : "+f"(d), "+f"(e) : "r"(a), "r"(b), "r"(c));',
-        f"{MMA} takes the operands {{4 f32}}, {{2 b32}}, {{1 b32}}, {{4 f32}}, but is given {{%0, %1}}, {{%2, %3}}, {{%4}}",
+        f"{MMA} is simulated with the operands {{4 f32}}, {{2 b32}}, {{1 b32}}, {{4 f32}}, but is given {{%0, %1}}, {{%2, %3}}, {{%4}}",
     ),
     "no braces": ('asm("ldmatrix.sync.aligned.m8n8.x1.shared.b16 %0, [%1];" : "=r"(a) : "r"(p));', "{1 b32}, [shared], but"),
     "too many operands": ('asm("add.u32 %0, %0, %0, %0;" : "+r"(a));', "but is given %0, %0, %0, %0"),
@@ -69,7 +69,7 @@ MALFORMED = {
     ),
     "no address": ('asm("ld.global.u32 %0, %1;" : "=r"(a) : "l"(p));', "u32, [global], but is given %0, %1"),
     "an odd address": ('asm("ld.global.u32 %0, [%1*4];" : "=r"(a) : "l"(p));', "must be [register] or [register+constant]"),
-    "no constant": ('asm("cp.async.wait_group %0;" :: "r"(n));', "takes the operands a constant, but is given %0"),
+    "no constant": ('asm("cp.async.wait_group %0;" :: "r"(n));', "is simulated with the operands a constant, but is given %0"),
     "writes an input": ('asm("mov.u32 %1, 3;" : "=r"(a) : "r"(b));', "it writes an operand that is an input"),
     "no such register": ('asm("{.reg .u32 t; mov.u32 u, t;}");', "mov.u32 names 'u', which no .reg declares"),
     "a register of an inner block": ('asm("{ {.reg .u32 t;} mov.u32 t, 1; }");', "names 't', which no .reg declares"),

@@ -123,7 +123,7 @@ class Calls:
         takes = " or ".join(_signature(row) for row in known)
         given = ", ".join(_shown(each) for each in operands) or "none"
         why = f" ({mismatches[0]})" if len(known) == 1 and mismatches[0] else ""
-        raise Malformed(f"{opcode} takes the operands {takes}, but is given {given}{why}")
+        raise Malformed(f"{opcode} is simulated with the operands {takes}, but is given {given}{why}")
 
     def _guarded(self, instruction: Instruction, call: str) -> str:
         if instruction.guard is None:

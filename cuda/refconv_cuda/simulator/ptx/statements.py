@@ -12,7 +12,9 @@ _KEYWORD = re.compile(
     r"\b(?:asm|__asm__|__asm)\b(?P<qualifiers>(?:\s+(?:volatile|__volatile__|inline|goto)\b)*)\s*(?=[({])"
 )
 _LITERAL = re.compile(r'\s*(?:R"(?P<mark>[^()\s\\]*)\((?P<raw>.*?)\)(?P=mark)"|"(?P<plain>(?:[^"\\\n]|\\.)*)")', re.DOTALL)
-_OPERAND = re.compile(r'(?:\[\s*(?P<name>\w+)\s*\]\s*)?"(?P<constraint>[^"]*)"\s*(?P<rest>.*)', re.DOTALL)
+_OPERAND = re.compile(
+    r'(?:\[\s*(?P<name>\w+)\s*\]\s*)?(?P<constraint>(?:"[^"]*"\s*)+)(?P<expression>\(.*\))\s*', re.DOTALL
+)
 _ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9a-fA-F]+)|\n|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "f": "\f", "0": "\0", "a": "\a", "b": "\b"}
 
@@ -106,9 +108,9 @@ def _listed(section: str) -> list[str]:
 def _operand(text: str, *, output: bool) -> Operand:
     shown = " ".join(text.split())
     match = _OPERAND.fullmatch(text)
-    if match is None or not (match["rest"].startswith("(") and match["rest"].rstrip().endswith(")")):
+    if match is None:
         raise Malformed(f"operand '{shown}' must be a constraint in quotes and an expression in parentheses")
-    constraint = match["constraint"].strip()
+    constraint = _joined(match["constraint"]).strip()
     sign, letter = re.fullmatch(r"([=+]?)&?(.*)", constraint, re.DOTALL).groups()  # type: ignore[union-attr]
     if letter not in CONSTRAINTS:
         raise Malformed(f"operand '{shown}' has the constraint \"{constraint}\", which must be one of {_known(output)}")
@@ -116,7 +118,7 @@ def _operand(text: str, *, output: bool) -> Operand:
         raise Malformed(f"output '{shown}' has the constraint \"{constraint}\", which must be one of {_known(output)}")
     if not output and sign:
         raise Malformed(f"input '{shown}' has the constraint \"{constraint}\", which only an output may have")
-    return Operand(match["name"], letter, bool(sign), sign != "=", match["rest"].strip())
+    return Operand(match["name"], letter, bool(sign), sign != "=", match["expression"])
 
 
 def _known(output: bool) -> str:

@@ -1,6 +1,7 @@
 // Loads, stores and copies by PTX: the checker sees them as accesses of the statement's line.
 #pragma once
 #include "address_spaces.h"
+#include "atomics.h"
 #include "barriers.h"
 #include "copy_async.h"
 #include "memory.h"
