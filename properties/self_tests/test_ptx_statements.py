@@ -19,7 +19,7 @@ REFUSED = {
     ),
     "wgmma": ('asm volatile("wgmma.fence.sync.aligned;\\n" ::: "memory");', "wgmma in"),
     "wgmma on the next line": (
-        'asm volatile(\n    "{\\n"\n    ".reg .pred p;\\nwgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {%0}, p;}");',
+        'asm volatile(\n    "{\\n"\n    ".reg .pred p;\\nwgmma.mma_async.sync.aligned.m64n8k16.f32.f16.f16 {%0};}");',
         "wgmma in",
     ),
     "a loop on an mbarrier": (
@@ -46,13 +46,19 @@ MMA = "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32"
 MALFORMED = {
     "too few registers": (
         f'asm("{MMA} {{%0, %1}}, {{%2, %3}}, {{%4}}, {{%0, %1}};" : "+f"(d), "+f"(e) : "r"(a), "r"(b), "r"(c));',
-        f"{MMA} is simulated with the operands {{4 f32}}, {{2 b32}}, {{1 b32}}, {{4 f32}}, but is given {{%0, %1}}, {{%2, %3}}, {{%4}}",
+        f"{MMA} is simulated with the operands {{4 f32}}, {{2 b32}}, {{1 b32}}, {{4 f32}}, but is given {{%0, %1}}, ",
     ),
-    "no braces": ('asm("ldmatrix.sync.aligned.m8n8.x1.shared.b16 %0, [%1];" : "=r"(a) : "r"(p));', "{1 b32}, [shared], but"),
+    "no braces": (
+        'asm("ldmatrix.sync.aligned.m8n8.x1.shared.b16 %0, [%1];" : "=r"(a) : "r"(p));',
+        "{1 b32}, [shared], but",
+    ),
     "too many operands": ('asm("add.u32 %0, %0, %0, %0;" : "+r"(a));', "but is given %0, %0, %0, %0"),
     "none": ('asm("add.u32;");', "but is given none"),
     "no such operand": ('asm("mov.u32 %0, %2;" : "=r"(a) : "r"(b));', "names operand %2, but there are only 2"),
-    "no such name": ('asm("mov.u32 %0, %[b];" : "=r"(a) : [c] "r"(b));', "names operand %[b], but no operand has that name"),
+    "no such name": (
+        'asm("mov.u32 %0, %[b];" : "=r"(a) : [c] "r"(b));',
+        "names operand %[b], but no operand has that name",
+    ),
     "a float for a whole number": (
         'asm("add.u32 %0, %1, 1;" : "=r"(a) : "f"(x));',
         "(a float's register where it takes an integer's)",
@@ -68,16 +74,28 @@ MALFORMED = {
         "(an address of this space is a register of 64 bits)",
     ),
     "no address": ('asm("ld.global.u32 %0, %1;" : "=r"(a) : "l"(p));', "u32, [global], but is given %0, %1"),
-    "an odd address": ('asm("ld.global.u32 %0, [%1*4];" : "=r"(a) : "l"(p));', "must be [register] or [register+constant]"),
-    "no constant": ('asm("cp.async.wait_group %0;" :: "r"(n));', "is simulated with the operands a constant, but is given %0"),
+    "an odd address": (
+        'asm("ld.global.u32 %0, [%1*4];" : "=r"(a) : "l"(p));',
+        "must be [register] or [register+constant]",
+    ),
+    "no constant": (
+        'asm("cp.async.wait_group %0;" :: "r"(n));',
+        "is simulated with the operands a constant, but is given %0",
+    ),
     "writes an input": ('asm("mov.u32 %1, 3;" : "=r"(a) : "r"(b));', "it writes an operand that is an input"),
     "no such register": ('asm("{.reg .u32 t; mov.u32 u, t;}");', "mov.u32 names 'u', which no .reg declares"),
     "a register of an inner block": ('asm("{ {.reg .u32 t;} mov.u32 t, 1; }");', "names 't', which no .reg declares"),
     "a guard that is no predicate": ('asm("@%0 mov.u32 %0, 1;" : "+r"(a));', "must be a register of the type .pred"),
-    "a constraint": ('asm("mov.u32 %0, %1;" : "=r"(a) : "m"(b));', 'has the constraint "m", which must be one of "h", "r"'),
+    "a constraint": (
+        'asm("mov.u32 %0, %1;" : "=r"(a) : "m"(b));',
+        'has the constraint "m", which must be one of "h", "r"',
+    ),
     "an output without =": ('asm("mov.u32 %0, 1;" : "r"(a));', 'output \'"r"(a)\' has the constraint "r"'),
     "an input with =": ('asm("mov.u32 %0, 1;" : "=r"(a) : "=r"(b));', "which only an output may have"),
-    "no expression": ('asm("mov.u32 %0, 1;" : "=r" a);', "must be a constraint in quotes and an expression in parentheses"),
+    "no expression": (
+        'asm("mov.u32 %0, 1;" : "=r" a);',
+        "must be a constraint in quotes and an expression in parentheses",
+    ),
     "no string": ('asm(kernel : "=r"(a));', "'kernel' must be a string literal"),
     "no semicolon": ('asm("bar.sync 0");', "'bar.sync 0' must end with a semicolon"),
     "a brace too many": ('asm("{ bar.sync 0; } }");', "its braces must come in pairs"),
@@ -114,7 +132,7 @@ def test_malformed(code):
     "text",
     [
         '# 1 "my.cu"\nint basmati; float asm_count; void plasma(int) {}\n',
-        '# 1 "my.cu"\nconst char* s = "asm(\\"nop;\\")"; const char* t = R"(asm volatile("wgmma;"))"; char c = \'"\';\n',
+        '# 1 "my.cu"\nconst char* s = "asm(\\"nop;\\")"; const char* t = R"(asm("wgmma;"))"; char c = \'"\';\n',
         '# 1 "my.cu"\nint x;\n',
     ],
 )
