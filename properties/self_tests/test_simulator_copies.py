@@ -169,6 +169,36 @@ __global__ void meets(float* x, float* y, int who, int deed, int barrier) {
     __syncthreads();
     cp_async_wait_all();
 }
+// Thread 0 copies before a barrier and waits after it; thread 1 does something, at once or after another barrier.
+enum Late { kLateRead, kLateWrite, kLateSource };
+__global__ void late(float* x, float* y, int deed, int barrier) {
+    __shared__ float tile[32];
+    int t = threadIdx.x;
+    if (t == 0) __pipeline_memcpy_async(&tile[0], &x[0], 4);  // LATE
+    __syncthreads();
+    if (t == 0) cp_async_wait_all();
+    if (barrier) __syncthreads();
+    if (t == 1) {
+        if (deed == kLateRead) y[0] = tile[0];  // LATE 0
+        if (deed == kLateWrite) tile[0] = 1;  // LATE 1
+        if (deed == kLateSource) x[0] = 1;  // LATE 2
+    }
+}
+// What thread 0 has done, thread 1 copies, or copies to.
+__global__ void early(float* x, float* y, int deed, int barrier) {
+    __shared__ float tile[32];
+    int t = threadIdx.x;
+    tile[t] = 1;
+    __syncthreads();
+    if (t == 0) {
+        if (deed == kLateRead) y[0] = tile[1];  // EARLY 0
+        if (deed == kLateWrite) tile[1] = 3;  // EARLY 1
+        if (deed == kLateSource) x[1] = 3;  // EARLY 2
+    }
+    if (barrier) __syncthreads();
+    if (t == 1) __pipeline_memcpy_async(&tile[1], &x[1], 4);  // AFTER
+    cp_async_wait_all();
+}
 // Two threads copy from one place; one of them has waited when a third writes to it.
 __global__ void two_copies_of_one(float* x, float* y) {
     __shared__ float tile[32];
@@ -560,6 +590,44 @@ def test_an_access_beside_a_copy_is_right(checked):
     for barrier in (0, 1):
         meet(checked("meets"), 0, 3 + 20, barrier)  # nothing at all
     meet(checked("meets"), 7, 7, 1)  # the elements beside the destination
+
+
+@pytest.mark.parametrize("deed", [0, 1, 2])
+def test_after_the_wait_it_is_an_access_of_its_thread(checked, deed):
+    space, verb = ("global", "read") if deed == 2 else ("shared", "written")
+
+    def launch(barrier):
+        x, y = np.zeros(32, np.float32), np.zeros(32, np.float32)
+        checked("late")((1,), (32,), (x, y, np.int32(deed), np.int32(barrier)))
+
+    with pytest.raises(Race, match=f"which thread .0, 0, 0. has {verb} in .*; nothing orders the two") as raised:
+        launch(0)
+    finding = raised.value.finding
+    assert (finding.kind, finding.line) == (f"race in {space} memory", line(f"LATE {deed}"))
+    assert (finding.other.thread, finding.other.line) == ((0, 0, 0), line("LATE"))
+    with scheduled(Schedule("reversed")), pytest.raises(Race, match="that thread has not waited for it"):
+        launch(0)
+    for schedule in SCHEDULES:
+        with scheduled(schedule):
+            launch(1)
+
+
+@pytest.mark.parametrize("deed", [0, 1, 2])
+def test_what_nothing_orders_before_a_copy(checked, deed):
+    verb, other, array = [("writes", "read", "tile"), ("writes", "written", "tile"), ("reads", "written", "x")][deed]
+    said = f"{verb} element 1 of .* which thread .0, 0, 0. has {other} in .*; nothing orders the two"
+
+    def launch(barrier):
+        x, y = np.zeros(32, np.float32), np.zeros(32, np.float32)
+        checked("early")((1,), (32,), (x, y, np.int32(deed), np.int32(barrier)))
+
+    with pytest.raises(Race, match=said) as raised:
+        launch(0)
+    finding = raised.value.finding
+    assert (finding.array, finding.line, finding.other.line) == (array, line("AFTER"), line(f"EARLY {deed}"))
+    for schedule in SCHEDULES:
+        with scheduled(schedule):
+            launch(1)
 
 
 def test_each_of_two_copies_of_one_source_counts(checked):
