@@ -93,6 +93,16 @@ __global__ void groups(const float* x, float* y, int early) {
     if (!early) cp_async_wait_all();
     y[3] = tile[3];  // EARLY
 }
+// What is there right after the start of a copy, some calls later, and after the wait.
+__global__ void moments(const float* x, volatile float* y) {
+    __shared__ float tile[1];
+    cp_async(&tile[0], &x[0], 4, 4);
+    y[0] = tile[0];
+    for (int i = 0; i < 10; ++i) cp_async_commit_group();
+    y[1] = tile[0];
+    cp_async_wait_all();
+    y[2] = tile[0];
+}
 // A block leaves copies behind; the next has the same memory.
 __global__ void leaves(const float* x, float* y) {
     __shared__ float tile[32];
@@ -204,6 +214,7 @@ __global__ void two_copies_of_one(float* x, float* y) {
     __shared__ float tile[32];
     int t = threadIdx.x;
     if (t < 2) __pipeline_memcpy_async(&tile[t], &x[0], 4);  // TWICE
+    __syncthreads();
     if (t == 0) cp_async_wait_all();
     __syncthreads();
     if (t == 2) x[0] = 5;  // THIRD
@@ -538,16 +549,19 @@ def test_a_slip_shows_in_a_plain_run_by_the_seed(plain):
     assert not all(right)
 
 
-def test_when_a_copy_happens_is_drawn(plain):
-    # Without a wait, some of the copies have happened when they are read, and some have not.
-    garbage = []
-    for seed in range(10):
-        with scheduled(Schedule("random", seed)):
-            garbage.append(int(np.isnan(run(plain("pipeline<float, 3>"), "no wait")[0]).sum()))
-    assert len(set(garbage)) > 1
-    with scheduled(Schedule("random", 4)):
-        again = [int(np.isnan(run(plain("pipeline<float, 3>"), "no wait")[0]).sum()) for _ in range(2)]
-    assert again == [garbage[4]] * 2
+@pytest.mark.parametrize("order", ["in order", "reversed", "warps", "random", "preemptive"])
+def test_when_a_copy_happens_is_drawn(plain, order):
+    def garbage(seed):
+        y = np.zeros(3, np.float32)
+        with scheduled(Schedule(order, seed)):
+            plain("moments")((1,), (1,), (np.ones(1, np.float32), y))
+        return tuple(np.isnan(y))
+
+    seen = [garbage(seed) for seed in range(30)]
+    assert seen == [garbage(seed) for seed in range(30)]
+    at_the_wait = (True, True, False)
+    drawn = {at_the_wait, (True, False, False), (False, False, False)}
+    assert set(seen) == ({at_the_wait} if order in ("in order", "reversed") else drawn)
 
 
 # -- who meets a copy --------------------------------------------------------------------------------------------
@@ -652,9 +666,11 @@ def test_a_source_out_of_bounds_by_one_element(plain, checked):
             kernel((1,), (1,), (array, y, np.int32(5), np.int64(16)))
         finding = raised.value.finding
         assert (finding.array, finding.element, finding.line) == ("x", 20, line("FILL"))
-    # And a page that is not there without the checker, too; not at the wait, but where the copy is started.
+    # And a page that is not there without the checker, too, and though nobody waits for the copy.
     with pytest.raises(OutOfBounds, match="reads element 4096 of"):
         plain("fill<16>")((1,), (1,), (simulator.copy(np.ones(4096, np.int8)), y, np.int32(16), np.int64(4096)))
+    with pytest.raises(OutOfBounds, match="reads through a null pointer"):
+        plain("sizes")((1,), (1,), (None, np.int32(16), np.int32(16)))
 
 
 def test_an_uninitialised_source(checked):
