@@ -7,28 +7,6 @@ from refconv_cuda.simulator.refused import refuse
 
 # Each: code whose third line is to be refused, and what the message calls it.
 REFUSED = {
-    "asm": ('asm("bar.sync 0;");', "inline PTX (asm)"),
-    "asm volatile": ('asm volatile ("mov.u32 %0, %%laneid;" : "=r"(lane));', "inline PTX (asm)"),
-    "asm on two lines": ('asm\n    volatile("nop;");', "inline PTX (asm)"),
-    "__asm__": ('__asm__ __volatile__("nop;");', "inline PTX (asm)"),
-    "cp.async in asm": (
-        'asm volatile("cp.async.ca.shared.global [%0], [%1], 16;\\n" :: "r"(s), "l"(g));',
-        "cp.async in",
-    ),
-    "TMA in asm": (
-        'asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile [%0];" :: "r"(s));',
-        "TMA (cp.async.bulk) in",
-    ),
-    "wgmma in asm": ('asm volatile("wgmma.fence.sync.aligned;\\n" ::: "memory");', "wgmma in"),
-    "wgmma on the next line": (
-        'asm volatile(\n    "{\\n"\n    "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 ...");',
-        "wgmma in",
-    ),
-    "ldmatrix in asm": (
-        'asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0}, [%1];" : "=r"(a) : "r"(p));',
-        "ldmatrix in",
-    ),
-    "mma.sync in asm": ('asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0};" : "=f"(d));', "mma.sync in"),
     "pipeline and mbarrier": ("__pipeline_arrive_on(&mbarrier);", "__pipeline_arrive_on"),
     "cuda::memcpy_async": ("cuda::memcpy_async(block, tile, x, 64, barrier);", "cuda::memcpy_async"),
     "memcpy_async of an older CUDA": (
@@ -48,7 +26,6 @@ REFUSED = {
     "fetch": ("float v = tex2D<float>(image, u, w);", "tex2D"),
     "layered fetch": ("v = tex1DLayered(image, u, 0);", "tex1DLayered"),
     "surface write": ("surf2Dwrite(v, image, 4 * u, w);", "surf2Dwrite"),
-    "shared address": ("unsigned s = __cvta_generic_to_shared(&tile[0]);", "__cvta_generic_to_shared"),
     "header": ("#include <cuda/barrier>", "<cuda/barrier>"),
     "header in quotes": ('#  include "cuda/pipeline"', "<cuda/pipeline>"),
 }
