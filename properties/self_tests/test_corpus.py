@@ -43,6 +43,8 @@ ITEMS = {
     "uninitialised shared tile",
     "last block without __threadfence",
     "double buffer with one barrier too few",
+    "asynchronous copy used before the wait",
+    "asynchronous copy into a buffer in use",
     "byte-sized data",
     "dynamic shared memory overrun",
     "two reads are no race",
@@ -54,6 +56,7 @@ KINDS = {
     *("out-of-bounds read", "out-of-bounds write", "out-of-bounds atomic", "misaligned access"),
     *("write to a read-only array", "index out of bounds", "stack overflow", "division by zero", "trap"),
     *("endless loop", "race in shared memory", "race in global memory"),
+    *("race with an asynchronous copy", "asynchronous copy of the wrong memory"),
     *("uninitialised shared memory", "uninitialised global memory"),
     *("divergent barrier", "deserted barrier", "wrong mask", "divergent warp", "deserted warp", "undefined lane"),
 }

@@ -93,6 +93,16 @@ __global__ void groups(const float* x, float* y, int early) {
     if (!early) cp_async_wait_all();
     y[3] = tile[3];  // EARLY
 }
+// What is there right after the start of a copy, some calls later, and after the wait.
+__global__ void moments(const float* x, volatile float* y) {
+    __shared__ float tile[1];
+    cp_async(&tile[0], &x[0], 4, 4);
+    y[0] = tile[0];
+    for (int i = 0; i < 10; ++i) cp_async_commit_group();
+    y[1] = tile[0];
+    cp_async_wait_all();
+    y[2] = tile[0];
+}
 // A block leaves copies behind; the next has the same memory.
 __global__ void leaves(const float* x, float* y) {
     __shared__ float tile[32];
@@ -169,11 +179,42 @@ __global__ void meets(float* x, float* y, int who, int deed, int barrier) {
     __syncthreads();
     cp_async_wait_all();
 }
+// Thread 0 copies before a barrier and waits after it; thread 1 does something, at once or after another barrier.
+enum Late { kLateRead, kLateWrite, kLateSource };
+__global__ void late(float* x, float* y, int deed, int barrier) {
+    __shared__ float tile[32];
+    int t = threadIdx.x;
+    if (t == 0) __pipeline_memcpy_async(&tile[0], &x[0], 4);  // LATE
+    __syncthreads();
+    if (t == 0) cp_async_wait_all();
+    if (barrier) __syncthreads();
+    if (t == 1) {
+        if (deed == kLateRead) y[0] = tile[0];  // LATE 0
+        if (deed == kLateWrite) tile[0] = 1;  // LATE 1
+        if (deed == kLateSource) x[0] = 1;  // LATE 2
+    }
+}
+// What thread 0 has done, thread 1 copies, or copies to.
+__global__ void early(float* x, float* y, int deed, int barrier) {
+    __shared__ float tile[32];
+    int t = threadIdx.x;
+    tile[t] = 1;
+    __syncthreads();
+    if (t == 0) {
+        if (deed == kLateRead) y[0] = tile[1];  // EARLY 0
+        if (deed == kLateWrite) tile[1] = 3;  // EARLY 1
+        if (deed == kLateSource) x[1] = 3;  // EARLY 2
+    }
+    if (barrier) __syncthreads();
+    if (t == 1) __pipeline_memcpy_async(&tile[1], &x[1], 4);  // AFTER
+    cp_async_wait_all();
+}
 // Two threads copy from one place; one of them has waited when a third writes to it.
 __global__ void two_copies_of_one(float* x, float* y) {
     __shared__ float tile[32];
     int t = threadIdx.x;
     if (t < 2) __pipeline_memcpy_async(&tile[t], &x[0], 4);  // TWICE
+    __syncthreads();
     if (t == 0) cp_async_wait_all();
     __syncthreads();
     if (t == 2) x[0] = 5;  // THIRD
@@ -508,16 +549,19 @@ def test_a_slip_shows_in_a_plain_run_by_the_seed(plain):
     assert not all(right)
 
 
-def test_when_a_copy_happens_is_drawn(plain):
-    # Without a wait, some of the copies have happened when they are read, and some have not.
-    garbage = []
-    for seed in range(10):
-        with scheduled(Schedule("random", seed)):
-            garbage.append(int(np.isnan(run(plain("pipeline<float, 3>"), "no wait")[0]).sum()))
-    assert len(set(garbage)) > 1
-    with scheduled(Schedule("random", 4)):
-        again = [int(np.isnan(run(plain("pipeline<float, 3>"), "no wait")[0]).sum()) for _ in range(2)]
-    assert again == [garbage[4]] * 2
+@pytest.mark.parametrize("order", ["in order", "reversed", "warps", "random", "preemptive"])
+def test_when_a_copy_happens_is_drawn(plain, order):
+    def garbage(seed):
+        y = np.zeros(3, np.float32)
+        with scheduled(Schedule(order, seed)):
+            plain("moments")((1,), (1,), (np.ones(1, np.float32), y))
+        return tuple(np.isnan(y))
+
+    seen = [garbage(seed) for seed in range(30)]
+    assert seen == [garbage(seed) for seed in range(30)]
+    at_the_wait = (True, True, False)
+    drawn = {at_the_wait, (True, False, False), (False, False, False)}
+    assert set(seen) == ({at_the_wait} if order in ("in order", "reversed") else drawn)
 
 
 # -- who meets a copy --------------------------------------------------------------------------------------------
@@ -562,6 +606,44 @@ def test_an_access_beside_a_copy_is_right(checked):
     meet(checked("meets"), 7, 7, 1)  # the elements beside the destination
 
 
+@pytest.mark.parametrize("deed", [0, 1, 2])
+def test_after_the_wait_it_is_an_access_of_its_thread(checked, deed):
+    space, verb = ("global", "read") if deed == 2 else ("shared", "written")
+
+    def launch(barrier):
+        x, y = np.zeros(32, np.float32), np.zeros(32, np.float32)
+        checked("late")((1,), (32,), (x, y, np.int32(deed), np.int32(barrier)))
+
+    with pytest.raises(Race, match=f"which thread .0, 0, 0. has {verb} in .*; nothing orders the two") as raised:
+        launch(0)
+    finding = raised.value.finding
+    assert (finding.kind, finding.line) == (f"race in {space} memory", line(f"LATE {deed}"))
+    assert (finding.other.thread, finding.other.line) == ((0, 0, 0), line("LATE"))
+    with scheduled(Schedule("reversed")), pytest.raises(Race, match="that thread has not waited for it"):
+        launch(0)
+    for schedule in SCHEDULES:
+        with scheduled(schedule):
+            launch(1)
+
+
+@pytest.mark.parametrize("deed", [0, 1, 2])
+def test_what_nothing_orders_before_a_copy(checked, deed):
+    verb, other, array = [("writes", "read", "tile"), ("writes", "written", "tile"), ("reads", "written", "x")][deed]
+    said = f"{verb} element 1 of .* which thread .0, 0, 0. has {other} in .*; nothing orders the two"
+
+    def launch(barrier):
+        x, y = np.zeros(32, np.float32), np.zeros(32, np.float32)
+        checked("early")((1,), (32,), (x, y, np.int32(deed), np.int32(barrier)))
+
+    with pytest.raises(Race, match=said) as raised:
+        launch(0)
+    finding = raised.value.finding
+    assert (finding.array, finding.line, finding.other.line) == (array, line("AFTER"), line(f"EARLY {deed}"))
+    for schedule in SCHEDULES:
+        with scheduled(schedule):
+            launch(1)
+
+
 def test_each_of_two_copies_of_one_source_counts(checked):
     x, y = np.ones(1, np.float32), np.zeros(32, np.float32)
     with pytest.raises(Race, match="from which a cp") as raised:
@@ -584,9 +666,11 @@ def test_a_source_out_of_bounds_by_one_element(plain, checked):
             kernel((1,), (1,), (array, y, np.int32(5), np.int64(16)))
         finding = raised.value.finding
         assert (finding.array, finding.element, finding.line) == ("x", 20, line("FILL"))
-    # And a page that is not there without the checker, too; not at the wait, but where the copy is started.
+    # And a page that is not there without the checker, too, and though nobody waits for the copy.
     with pytest.raises(OutOfBounds, match="reads element 4096 of"):
         plain("fill<16>")((1,), (1,), (simulator.copy(np.ones(4096, np.int8)), y, np.int32(16), np.int64(4096)))
+    with pytest.raises(OutOfBounds, match="reads through a null pointer"):
+        plain("sizes")((1,), (1,), (None, np.int32(16), np.int32(16)))
 
 
 def test_an_uninitialised_source(checked):

@@ -35,7 +35,7 @@ def _construct(pattern: str, name: str, reason: str) -> _Construct:
     return _Construct(re.compile(pattern), name, reason)
 
 
-_ONE_BY_ONE = "threads run one at a time here, and of copies beside them there are cp.async's, in groups, and no others"
+_ONE_BY_ONE = "threads run one at a time here; of what goes on beside them there is only cp.async, waited for by groups"
 _CLUSTERS = "blocks run one after another here, so no two can share memory or wait for one another"
 _NVIDIA_HEADERS = r"cuda_awbarrier(?:_primitives)?\.h|cudaTypedefs\.h|cuda/(?:barrier|pipeline|ptx)"
 
