@@ -1,6 +1,7 @@
 """A whole kernel in inline PTX, copies beside products: right under every schedule, and each slip in it is found."""
 
 import importlib.util
+import re
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -150,6 +151,8 @@ def test_a_slip_is_found(slip, name):
     assert error.finding.file.endswith("<code>"), error
     if where:
         assert error.finding.line == line(where), error
+    if "another array" in slip:
+        assert re.search(r"byte -\d+ of shared memory, in no variable", str(error)), error
 
 
 WRONG = {

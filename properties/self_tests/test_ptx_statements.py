@@ -2,11 +2,13 @@
 
 import importlib.util
 import shutil
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
-from refconv_cuda.simulator import CompileError, RawModule, ptx
+from refconv_cuda import simulator
+from refconv_cuda.simulator import CompileError, KernelTrap, OutOfBounds, RawModule, ptx
 
 REFUSED = {
     "asm": ('asm("nanosleep.u32 20;");', "inline PTX (asm), 'nanosleep.u32',"),
@@ -197,6 +199,20 @@ extern "C" __global__ void undefined(unsigned* y) {
     asm("{ .reg .pred p; setp.eq.u32 p, %1, 0; @p mov.u32 %0, 1; }" : "=r"(x) : "r"(y[0]));
     y[1] = x;
 }
+extern "C" __global__ void elsewhere(unsigned* y, int how) {
+    __shared__ alignas(16) unsigned tile[4];
+    tile[0] = tile[1] = tile[2] = tile[3] = 1;
+    unsigned local[4] = {}, shared = static_cast<unsigned>(__cvta_generic_to_shared(tile)), x;
+    if (how == 0) asm volatile("ld.global.u32 %0, [%1];" : "=r"(y[0]) : "l"(tile));
+    if (how == 1) asm volatile("st.global.u32 [%0], %1;" ::"l"(local), "r"(3));
+    if (how == 2) asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(shared), "l"(tile + 1));
+    if (how == 3) asm volatile("ld.shared.u32 %0, [%1];" : "=r"(y[0]) : "l"(tile));
+    if (how == 4) asm volatile("ld.shared.u32 %0, [%1];" : "=r"(y[0]) : "r"(shared + 16));
+    if (how == 5) asm volatile("st.shared.u32 [%0], %1;" ::"r"(shared - 4096), "r"(1));
+    if (how == 6) asm volatile("st.shared.u32 [%0], %1;" ::"r"(0), "r"(1));
+    if (how == 7) asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];" : "=r"(y[0]), "=r"(x) : "r"(shared + 4));
+    if (how == 8) asm volatile("ld.shared.u32 %0, [%1];" : "=r"(y[0]) : "r"((unsigned)__cvta_generic_to_shared(y)));
+}
 extern "C" __global__ void beyond(unsigned* y, const unsigned* x) {
     asm("add.u32 %0, %1, %2;"
         : "=r"(y[0])
@@ -216,13 +232,14 @@ def kernel(request):
             if shutil.which(request.param) is None:
                 pytest.skip(f"{request.param} is not installed")
             patch.setenv("REFCONV_CXX", request.param)
-        yield RawModule(code=SOURCE, check=True).get_function
+        yield RawModule(code=SOURCE).get_function
 
 
 def test_forms(kernel):
     y = np.zeros(11, np.uint32)
     y[8] = 77
-    kernel("forms")((1,), (1,), (y, np.int32(4)))
+    with simulator.checked():
+        kernel("forms")((1,), (1,), (y, np.int32(4)))
     line = next(i for i, text in enumerate(SOURCE.splitlines(), 1) if "__LINE__" in text)
     assert y.tolist() == [1, 15, 1, 2, 42, 0xD, 7, 6, 77, 2, line]
 
@@ -233,9 +250,32 @@ def test_what_no_instruction_sets_is_not_zero(kernel):
     assert np.isnan(y.view(np.float32)[1])
 
 
+@pytest.mark.parametrize("check", [True, False], ids=["checked", "plain"])
+@pytest.mark.parametrize(
+    ("how", "exception", "said"),
+    [
+        *(
+            (how, KernelTrap, "stops at an instruction on global memory, with an address of another")
+            for how in range(3)
+        ),
+        *((how, OutOfBounds, "of shared memory, in no variable") for how in (3, 4, 5, 6, 8)),
+        (7, OutOfBounds, "accesses 8 bytes at an address that is no multiple of 8"),
+    ],
+)
+def test_an_address_of_other_memory(kernel, check, how, exception, said):
+    line = next(i for i, text in enumerate(SOURCE.splitlines(), 1) if f"how == {how})" in text)
+    with simulator.checked() if check else nullcontext(), pytest.raises(exception) as raised:
+        kernel("elsewhere")((1,), (1,), (np.zeros(4, np.uint32), np.int32(how)))
+    assert said in str(raised.value)
+    assert raised.value.finding.line == line
+
+
 def test_operands_are_the_users_accesses(kernel):
     line = next(i for i, text in enumerate(SOURCE.splitlines(), 1) if text.endswith('asm("add.u32 %0, %1, %2;"'))
-    with pytest.raises(Exception, match=rf"<code>:{line}: out-of-bounds read in beyond: .* 'const unsigned\* x'"):
+    with (
+        simulator.checked(),
+        pytest.raises(OutOfBounds, match=rf"<code>:{line}: out-of-bounds read in beyond: .* 'const unsigned\* x'"),
+    ):
         kernel("beyond")((1,), (1,), (np.zeros(1, np.uint32), np.zeros(1, np.uint32)))
 
 

@@ -102,9 +102,9 @@ _ACCESSES = [
         )
     ),
     ("red<O:,.relaxed.gpu>.global.add.<T:u32,s32,u64,f32,f64>", "[global], <T>",
-     "atomicAdd(reinterpret_cast<ptx::<T>*>($1), $2)"),
+     "atomicAdd(static_cast<ptx::<T>*>(ptx::global($1)), $2)"),
     ("atom<O:,.relaxed.gpu>.global.add.<T:u32,s32,u64,f32,f64>", "=<T>, [global], <T>",
-     "atomicAdd(reinterpret_cast<ptx::<T>*>($2), $3)"),
+     "atomicAdd(static_cast<ptx::<T>*>(ptx::global($2)), $3)"),
     *(
         (f"prefetch{space}.<L:L1,L2>", f"[{name}]", "ptx::nothing($1)")
         for space, name in ((".global", "global"), ("", "generic"))
