@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from refconv_cuda import simulator
-from refconv_cuda.simulator import CompileError, KernelTrap, OutOfBounds, RawModule, ptx
+from refconv_cuda.simulator import BarrierDivergence, CompileError, KernelTrap, OutOfBounds, RawModule, ptx
 
 REFUSED = {
     "asm": ('asm("nanosleep.u32 20;");', "inline PTX (asm), 'nanosleep.u32',"),
@@ -213,6 +213,13 @@ extern "C" __global__ void elsewhere(unsigned* y, int how) {
     if (how == 7) asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];" : "=r"(y[0]), "=r"(x) : "r"(shared + 4));
     if (how == 8) asm volatile("ld.shared.u32 %0, [%1];" : "=r"(y[0]) : "r"((unsigned)__cvta_generic_to_shared(y)));
 }
+extern "C" __global__ void apart(unsigned* y, int lanes) {
+    if (threadIdx.x < lanes) {
+        asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y[threadIdx.x]) : "r"(1));  // the one
+    } else {
+        asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y[threadIdx.x]) : "r"(1));  // the other
+    }
+}
 extern "C" __global__ void beyond(unsigned* y, const unsigned* x) {
     asm("add.u32 %0, %1, %2;"
         : "=r"(y[0])
@@ -268,6 +275,20 @@ def test_an_address_of_other_memory(kernel, check, how, exception, said):
         kernel("elsewhere")((1,), (1,), (np.zeros(4, np.uint32), np.int32(how)))
     assert said in str(raised.value)
     assert raised.value.finding.line == line
+
+
+def test_a_warp_is_at_one_instruction(kernel):
+    y = np.zeros(32, np.uint32)
+    for lanes in (32, 0):
+        kernel("apart")((1,), (32,), (y, np.int32(lanes)))
+        # Ones in every other column, transposed.
+        assert (y.reshape(4, 8) == [0x00010001] * 4 + [0] * 4).all()
+    with pytest.raises(BarrierDivergence) as raised:
+        kernel("apart")((1,), (32,), (y, np.int32(16)))
+    accesses = (raised.value.finding.access, raised.value.finding.other)
+    assert {SOURCE.splitlines()[access.line - 1].split("// ")[1] for access in accesses} == {"the one", "the other"}
+    with pytest.raises(KernelTrap, match="an instruction of the whole warp in a warp of fewer than 32 threads"):
+        kernel("apart")((1,), (20,), (y, np.int32(32)))
 
 
 def test_operands_are_the_users_accesses(kernel):
