@@ -702,7 +702,8 @@ def test_the_wrong_places(plain, checked, to, origin, at, other, kind, words):
         with pytest.raises(OutOfBounds, match=f"{kind} in places: thread .*{words}") as raised:
             kernel((1,), (1,), arguments)
         assert (raised.value.kind, raised.value.finding.line) == (kind, line("PLACES"))
-        assert raised.value.finding.access.verb == ("writes" if at % 2 or to != SHARED else "reads")
+        verb = "accesses" if kind[0] == "m" else "writes" if to != SHARED else "reads"
+        assert raised.value.finding.access.verb == verb
 
 
 def test_the_right_places(plain, checked):
