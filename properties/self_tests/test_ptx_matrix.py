@@ -1,4 +1,4 @@
-"""mma.sync and ldmatrix on the simulator: the layouts of PTX's manual, element by element, and sums in the order of k."""
+"""mma.sync and ldmatrix on the simulator: the layouts of PTX's manual, by element, and sums in the order of k."""
 
 import importlib.util
 import shutil
@@ -28,7 +28,7 @@ def kernel(request):
 
 
 # -- where the elements lie: the formulas of the PTX manual's figures, in its own words ----------------------------
-# Each: for element i of a lane's fragment, groupID = lane >> 2 and t = threadID_in_group = lane % 4, its row and column.
+# Each: row and column of element i of a lane's fragment, for groupID = lane >> 2 and t = threadID_in_group = lane % 4.
 
 
 def a_16_bits_k16(g, t, i):

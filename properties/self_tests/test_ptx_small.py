@@ -1,4 +1,4 @@
-"""The small instructions of PTX on the simulator, each beside NumPy: arithmetic, conversions, places, loads and stores."""
+"""The small instructions of PTX on the simulator, each beside NumPy: arithmetic, conversions, loads and stores."""
 
 import importlib.util
 import shutil
@@ -105,7 +105,15 @@ def test_floats(kernel):
         # The product of two floats is exact in longdouble, and so is its sum with a third of like size.
         fused = (a.astype(np.longdouble) * b + c).astype(np.float32)
         wide = a.astype(np.longdouble)
-        wanted = [a + b, a - b, a * 1.5, a * 1.5, fused, np.where(a >= b, a, b), (wide * wide + wide).astype(np.float32)]
+        wanted = [
+            a + b,
+            a - b,
+            a * 1.5,
+            a * 1.5,
+            fused,
+            np.where(a >= b, a, b),
+            (wide * wide + wide).astype(np.float32),
+        ]
     for i, column in enumerate(wanted):
         assert np.array_equal(y[i], column.astype(np.float32), equal_nan=True), i
 
@@ -164,7 +172,19 @@ def test_where_a_thread_is(kernel):
         for thread in range(60):
             lane = thread % 32
             x, rest = thread % 4, thread // 4
-            wanted = [lane, x, rest % 3, rest // 3, 3, number % 2, number // 2, 2, (1 << lane) - 1, 2**32 - (1 << lane), 7]
+            wanted = [
+                lane,
+                x,
+                rest % 3,
+                rest // 3,
+                3,
+                number % 2,
+                number // 2,
+                2,
+                (1 << lane) - 1,
+                2**32 - (1 << lane),
+                7,
+            ]
             assert y[number, thread].tolist() == [*wanted, 1 if thread % 2 else 2]
 
 
@@ -194,7 +214,9 @@ def test_the_checker_sees_loads_and_stores(kernel, x, y, kind, said):
 
 def test_a_misaligned_vector_is_found(module):
     for made in (module, RawModule(path=SOURCE, check=False)):
-        with pytest.raises(OutOfBounds, match=r"misaligned access.*no multiple of 16: element 1 of 'const unsigned\* x'"):
+        with pytest.raises(
+            OutOfBounds, match=r"misaligned access.*no multiple of 16: element 1 of 'const unsigned\* x'"
+        ):
             made.get_function("copies")((1,), (32,), (np.zeros(N + 1, np.uint32), np.zeros(N, np.uint32), np.int32(1)))
 
 

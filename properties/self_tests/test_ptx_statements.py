@@ -2,11 +2,13 @@
 
 import importlib.util
 import shutil
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
-from refconv_cuda.simulator import CompileError, RawModule, ptx
+from refconv_cuda import simulator
+from refconv_cuda.simulator import BarrierDivergence, CompileError, KernelTrap, OutOfBounds, RawModule, ptx
 
 REFUSED = {
     "asm": ('asm("nanosleep.u32 20;");', "inline PTX (asm), 'nanosleep.u32',"),
@@ -19,7 +21,7 @@ REFUSED = {
     ),
     "wgmma": ('asm volatile("wgmma.fence.sync.aligned;\\n" ::: "memory");', "wgmma in"),
     "wgmma on the next line": (
-        'asm volatile(\n    "{\\n"\n    ".reg .pred p;\\nwgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 {%0}, p;}");',
+        'asm volatile(\n    "{\\n"\n    ".reg .pred p;\\nwgmma.mma_async.sync.aligned.m64n8k16.f32.f16.f16 {%0};}");',
         "wgmma in",
     ),
     "a loop on an mbarrier": (
@@ -46,13 +48,19 @@ MMA = "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32"
 MALFORMED = {
     "too few registers": (
         f'asm("{MMA} {{%0, %1}}, {{%2, %3}}, {{%4}}, {{%0, %1}};" : "+f"(d), "+f"(e) : "r"(a), "r"(b), "r"(c));',
-        f"{MMA} is simulated with the operands {{4 f32}}, {{2 b32}}, {{1 b32}}, {{4 f32}}, but is given {{%0, %1}}, {{%2, %3}}, {{%4}}",
+        f"{MMA} is simulated with the operands {{4 f32}}, {{2 b32}}, {{1 b32}}, {{4 f32}}, but is given {{%0, %1}}, ",
     ),
-    "no braces": ('asm("ldmatrix.sync.aligned.m8n8.x1.shared.b16 %0, [%1];" : "=r"(a) : "r"(p));', "{1 b32}, [shared], but"),
+    "no braces": (
+        'asm("ldmatrix.sync.aligned.m8n8.x1.shared.b16 %0, [%1];" : "=r"(a) : "r"(p));',
+        "{1 b32}, [shared], but",
+    ),
     "too many operands": ('asm("add.u32 %0, %0, %0, %0;" : "+r"(a));', "but is given %0, %0, %0, %0"),
     "none": ('asm("add.u32;");', "but is given none"),
     "no such operand": ('asm("mov.u32 %0, %2;" : "=r"(a) : "r"(b));', "names operand %2, but there are only 2"),
-    "no such name": ('asm("mov.u32 %0, %[b];" : "=r"(a) : [c] "r"(b));', "names operand %[b], but no operand has that name"),
+    "no such name": (
+        'asm("mov.u32 %0, %[b];" : "=r"(a) : [c] "r"(b));',
+        "names operand %[b], but no operand has that name",
+    ),
     "a float for a whole number": (
         'asm("add.u32 %0, %1, 1;" : "=r"(a) : "f"(x));',
         "(a float's register where it takes an integer's)",
@@ -68,16 +76,28 @@ MALFORMED = {
         "(an address of this space is a register of 64 bits)",
     ),
     "no address": ('asm("ld.global.u32 %0, %1;" : "=r"(a) : "l"(p));', "u32, [global], but is given %0, %1"),
-    "an odd address": ('asm("ld.global.u32 %0, [%1*4];" : "=r"(a) : "l"(p));', "must be [register] or [register+constant]"),
-    "no constant": ('asm("cp.async.wait_group %0;" :: "r"(n));', "is simulated with the operands a constant, but is given %0"),
+    "an odd address": (
+        'asm("ld.global.u32 %0, [%1*4];" : "=r"(a) : "l"(p));',
+        "must be [register] or [register+constant]",
+    ),
+    "no constant": (
+        'asm("cp.async.wait_group %0;" :: "r"(n));',
+        "is simulated with the operands a constant, but is given %0",
+    ),
     "writes an input": ('asm("mov.u32 %1, 3;" : "=r"(a) : "r"(b));', "it writes an operand that is an input"),
     "no such register": ('asm("{.reg .u32 t; mov.u32 u, t;}");', "mov.u32 names 'u', which no .reg declares"),
     "a register of an inner block": ('asm("{ {.reg .u32 t;} mov.u32 t, 1; }");', "names 't', which no .reg declares"),
     "a guard that is no predicate": ('asm("@%0 mov.u32 %0, 1;" : "+r"(a));', "must be a register of the type .pred"),
-    "a constraint": ('asm("mov.u32 %0, %1;" : "=r"(a) : "m"(b));', 'has the constraint "m", which must be one of "h", "r"'),
+    "a constraint": (
+        'asm("mov.u32 %0, %1;" : "=r"(a) : "m"(b));',
+        'has the constraint "m", which must be one of "h", "r"',
+    ),
     "an output without =": ('asm("mov.u32 %0, 1;" : "r"(a));', 'output \'"r"(a)\' has the constraint "r"'),
     "an input with =": ('asm("mov.u32 %0, 1;" : "=r"(a) : "=r"(b));', "which only an output may have"),
-    "no expression": ('asm("mov.u32 %0, 1;" : "=r" a);', "must be a constraint in quotes and an expression in parentheses"),
+    "no expression": (
+        'asm("mov.u32 %0, 1;" : "=r" a);',
+        "must be a constraint in quotes and an expression in parentheses",
+    ),
     "no string": ('asm(kernel : "=r"(a));', "'kernel' must be a string literal"),
     "no semicolon": ('asm("bar.sync 0");', "'bar.sync 0' must end with a semicolon"),
     "a brace too many": ('asm("{ bar.sync 0; } }");', "its braces must come in pairs"),
@@ -114,7 +134,7 @@ def test_malformed(code):
     "text",
     [
         '# 1 "my.cu"\nint basmati; float asm_count; void plasma(int) {}\n',
-        '# 1 "my.cu"\nconst char* s = "asm(\\"nop;\\")"; const char* t = R"(asm volatile("wgmma;"))"; char c = \'"\';\n',
+        '# 1 "my.cu"\nconst char* s = "asm(\\"nop;\\")"; const char* t = R"(asm("wgmma;"))"; char c = \'"\';\n',
         '# 1 "my.cu"\nint x;\n',
     ],
 )
@@ -179,6 +199,27 @@ extern "C" __global__ void undefined(unsigned* y) {
     asm("{ .reg .pred p; setp.eq.u32 p, %1, 0; @p mov.u32 %0, 1; }" : "=r"(x) : "r"(y[0]));
     y[1] = x;
 }
+extern "C" __global__ void elsewhere(unsigned* y, int how) {
+    __shared__ alignas(16) unsigned tile[4];
+    tile[0] = tile[1] = tile[2] = tile[3] = 1;
+    unsigned local[4] = {}, shared = static_cast<unsigned>(__cvta_generic_to_shared(tile)), x;
+    if (how == 0) asm volatile("ld.global.u32 %0, [%1];" : "=r"(y[0]) : "l"(tile));
+    if (how == 1) asm volatile("st.global.u32 [%0], %1;" ::"l"(local), "r"(3));
+    if (how == 2) asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(shared), "l"(tile + 1));
+    if (how == 3) asm volatile("ld.shared.u32 %0, [%1];" : "=r"(y[0]) : "l"(tile));
+    if (how == 4) asm volatile("ld.shared.u32 %0, [%1];" : "=r"(y[0]) : "r"(shared + 16));
+    if (how == 5) asm volatile("st.shared.u32 [%0], %1;" ::"r"(shared - 4096), "r"(1));
+    if (how == 6) asm volatile("st.shared.u32 [%0], %1;" ::"r"(0), "r"(1));
+    if (how == 7) asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];" : "=r"(y[0]), "=r"(x) : "r"(shared + 4));
+    if (how == 8) asm volatile("ld.shared.u32 %0, [%1];" : "=r"(y[0]) : "r"((unsigned)__cvta_generic_to_shared(y)));
+}
+extern "C" __global__ void apart(unsigned* y, int lanes) {
+    if (threadIdx.x < lanes) {
+        asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y[threadIdx.x]) : "r"(1));  // the one
+    } else {
+        asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y[threadIdx.x]) : "r"(1));  // the other
+    }
+}
 extern "C" __global__ void beyond(unsigned* y, const unsigned* x) {
     asm("add.u32 %0, %1, %2;"
         : "=r"(y[0])
@@ -198,13 +239,14 @@ def kernel(request):
             if shutil.which(request.param) is None:
                 pytest.skip(f"{request.param} is not installed")
             patch.setenv("REFCONV_CXX", request.param)
-        yield RawModule(code=SOURCE, check=True).get_function
+        yield RawModule(code=SOURCE).get_function
 
 
 def test_forms(kernel):
     y = np.zeros(11, np.uint32)
     y[8] = 77
-    kernel("forms")((1,), (1,), (y, np.int32(4)))
+    with simulator.checked():
+        kernel("forms")((1,), (1,), (y, np.int32(4)))
     line = next(i for i, text in enumerate(SOURCE.splitlines(), 1) if "__LINE__" in text)
     assert y.tolist() == [1, 15, 1, 2, 42, 0xD, 7, 6, 77, 2, line]
 
@@ -215,9 +257,46 @@ def test_what_no_instruction_sets_is_not_zero(kernel):
     assert np.isnan(y.view(np.float32)[1])
 
 
+@pytest.mark.parametrize("check", [True, False], ids=["checked", "plain"])
+@pytest.mark.parametrize(
+    ("how", "exception", "said"),
+    [
+        *(
+            (how, KernelTrap, "stops at an instruction on global memory, with an address of another")
+            for how in range(3)
+        ),
+        *((how, OutOfBounds, "of shared memory, in no variable") for how in (3, 4, 5, 6, 8)),
+        (7, OutOfBounds, "accesses 8 bytes at an address that is no multiple of 8"),
+    ],
+)
+def test_an_address_of_other_memory(kernel, check, how, exception, said):
+    line = next(i for i, text in enumerate(SOURCE.splitlines(), 1) if f"how == {how})" in text)
+    with simulator.checked() if check else nullcontext(), pytest.raises(exception) as raised:
+        kernel("elsewhere")((1,), (1,), (np.zeros(4, np.uint32), np.int32(how)))
+    assert said in str(raised.value)
+    assert raised.value.finding.line == line
+
+
+def test_a_warp_is_at_one_instruction(kernel):
+    y = np.zeros(32, np.uint32)
+    for lanes in (32, 0):
+        kernel("apart")((1,), (32,), (y, np.int32(lanes)))
+        # Ones in every other column, transposed.
+        assert (y.reshape(4, 8) == [0x00010001] * 4 + [0] * 4).all()
+    with pytest.raises(BarrierDivergence) as raised:
+        kernel("apart")((1,), (32,), (y, np.int32(16)))
+    accesses = (raised.value.finding.access, raised.value.finding.other)
+    assert {SOURCE.splitlines()[access.line - 1].split("// ")[1] for access in accesses} == {"the one", "the other"}
+    with pytest.raises(KernelTrap, match="an instruction of the whole warp in a warp of fewer than 32 threads"):
+        kernel("apart")((1,), (20,), (y, np.int32(32)))
+
+
 def test_operands_are_the_users_accesses(kernel):
     line = next(i for i, text in enumerate(SOURCE.splitlines(), 1) if text.endswith('asm("add.u32 %0, %1, %2;"'))
-    with pytest.raises(Exception, match=rf"<code>:{line}: out-of-bounds read in beyond: .* 'const unsigned\* x'"):
+    with (
+        simulator.checked(),
+        pytest.raises(OutOfBounds, match=rf"<code>:{line}: out-of-bounds read in beyond: .* 'const unsigned\* x'"),
+    ):
         kernel("beyond")((1,), (1,), (np.zeros(1, np.uint32), np.zeros(1, np.uint32)))
 
 

@@ -1,8 +1,8 @@
 """What is not simulated, found in the source, so that the refusal names the construct and its line.
 
-A compiler would refuse most of it too, but in words that say nothing ("undeclared identifier"). Of inline PTX, what is not
-simulated is refused in `refconv_cuda.simulator.ptx`. Comments and string literals are no code and never trigger; the rest is taken as it stands, so give it
-what is left after the preprocessor.
+A compiler would refuse most of it too, but in words that say nothing ("undeclared identifier"). Comments and string
+literals are no code and never trigger; the rest is taken as it stands, so give it what is left after the preprocessor.
+Inline PTX is not looked into here: what of it is not simulated, `refconv_cuda.simulator.ptx` refuses.
 """
 
 from __future__ import annotations

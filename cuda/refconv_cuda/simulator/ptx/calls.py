@@ -24,7 +24,7 @@ class NotSimulated(Exception):
 
 @dataclass(frozen=True)
 class _Value:
-    """A PTX operand. type: of the register, or ``imm`` or ``real`` for a constant, or ``at32``, ``at64`` for an address.
+    """A PTX operand. type: of the register; ``imm`` and ``real``, a constant; ``at32`` and ``at64``, an address.
 
     code: C++. writable: whether an instruction may set it.
     """
@@ -67,7 +67,9 @@ class Calls:
                 continue
             if operand.writes:
                 before.append(f"auto& refconv_at_{i} = {expression}; ")
-                after.append(f"refconv_at_{i} = ::refconv::ptx::output<'{operand.letter}'>(refconv_at_{i}, {register}); ")
+                after.append(
+                    f"refconv_at_{i} = ::refconv::ptx::output<'{operand.letter}'>(refconv_at_{i}, {register}); "
+                )
                 expression = f"(refconv_at_{i})"
             start = f"::refconv::ptx::input<'{operand.letter}'>{expression}" if operand.reads else _undefined(operand)
             before.append(f"::refconv::ptx::{CONSTRAINTS[operand.letter]} {register} = {start}; ")

@@ -2,10 +2,11 @@
 
 A row is an opcode, the operands, and the expression, in which ``$1`` is the first operand and ``ptx::`` the simulator's
 words (runtime/words/ptx.h). ``<T:u32,s32>`` in an opcode makes a row of each alternative; ``<T>`` elsewhere is the one
-that was chosen. What modifiers say to caches alone is dropped before a row is looked for.
+that was chosen. Modifiers that speak to caches alone are dropped before a row is looked for.
 
 An operand: its PTX type; ``=`` before that of a result; ``4*b32`` a vector in braces; ``b32!`` not a float's register;
-``u8+`` a register that may be wider; ``[shared]``, ``[global]``, ``[generic]`` an address in brackets; ``imm`` a constant.
+``u8+`` a register that may be wider; ``[shared]``, ``[global]``, ``[generic]`` an address in brackets; ``imm`` a
+constant, and ``zero`` that one.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ _ACCESSES = [
         )
     ),
     *(
-        (f"<I:st>{space}{vector}.<T:{types}>", f"[{name}], {each}", f"ptx::store<ptx::<T>, {n}>(ptx::in_{name}($1), {value})")
+        (f"<I:st>{space}{vector}.<T:{types}>", f"[{name}], {each}",
+         f"ptx::store<ptx::<T>, {n}>(ptx::in_{name}($1), {value})")
         for space, name in ((".shared", "shared"), (".global", "global"), ("", "generic"))
         for vector, n, each, value, types in (
             ("", 1, "<T>+", "{$2}", _SCALARS),
@@ -100,9 +102,9 @@ _ACCESSES = [
         )
     ),
     ("red<O:,.relaxed.gpu>.global.add.<T:u32,s32,u64,f32,f64>", "[global], <T>",
-     "atomicAdd(reinterpret_cast<ptx::<T>*>($1), $2)"),
+     "atomicAdd(static_cast<ptx::<T>*>(ptx::global($1)), $2)"),
     ("atom<O:,.relaxed.gpu>.global.add.<T:u32,s32,u64,f32,f64>", "=<T>, [global], <T>",
-     "atomicAdd(reinterpret_cast<ptx::<T>*>($2), $3)"),
+     "atomicAdd(static_cast<ptx::<T>*>(ptx::global($2)), $3)"),
     *(
         (f"prefetch{space}.<L:L1,L2>", f"[{name}]", "ptx::nothing($1)")
         for space, name in ((".global", "global"), ("", "generic"))

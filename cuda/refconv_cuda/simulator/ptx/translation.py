@@ -12,11 +12,11 @@ from refconv_cuda.simulator.refused import without_literals
 
 WORDS = "#include <words/ptx.h>\n"
 REASON = (
-    "the simulator has the instructions that docs/simulator.md lists; give the kernel a plain CUDA C form under "
+    "its documentation lists the instructions that the simulator has; give the kernel a plain CUDA C form under "
     "#ifdef REFCONV_SIMULATOR"
 )
 
-# What the preprocessor says of lines; it may do so in the middle of a statement, after a macro whose call takes several.
+# What the preprocessor says of lines; it may do so in the middle of a statement, after a macro called on several.
 _MARKER = re.compile(r'^# (?P<line>\d+) "(?P<file>[^"]*)"[^\n]*$', re.MULTILINE)
 
 
