@@ -30,23 +30,51 @@ using namespace refconv::ptx;
 enum Slip { kNone, kNoWait, kWaitForOneTooFew, kWaitAfterBarrier, kIssueBeforeBarrier, kOverwriteSource };
 constexpr int kTile = 64;  // elements; each of 32 threads copies two
 
+struct Primitives {
+    template <int bytes>
+    static __device__ __forceinline__ void copy(void* to, const void* from) {
+        __pipeline_memcpy_async(to, from, bytes);  // ISSUE
+    }
+    static __device__ __forceinline__ void commit() { __pipeline_commit(); }
+    template <int newest>
+    static __device__ __forceinline__ void wait() {
+        __pipeline_wait_prior(newest);
+    }
+};
+struct Ptx {
+    template <int bytes>
+    static __device__ __forceinline__ void copy(void* to, const void* from) {
+        unsigned at = __cvta_generic_to_shared(to);
+        asm volatile("cp.async.ca.shared.global.L2::128B [%0], [%1], %2;" ::"r"(at), "l"(from), "n"(bytes));  // ASM
+    }
+    static __device__ __forceinline__ void commit() { asm volatile("cp.async.commit_group;"); }
+    template <int newest>
+    static __device__ __forceinline__ void wait() {
+        asm volatile("cp.async.wait_group %0;" ::"n"(newest) : "memory");
+    }
+};
+
 // y[i] = the sum over all tiles k of (k + 1) x[k][63 - i], with `stages` buffers.
-template <class T, int stages>
+template <class Calls, class T, int stages>
 __device__ void add_up(T (*buffer)[kTile], T* x, T* y, int tiles, int slip) {
     int t = threadIdx.x;
     x += blockIdx.x * tiles * kTile;
     y += blockIdx.x * kTile;
     auto issue = [&](int k) {
         T *to = &buffer[k % stages][2 * t], *from = &x[k * kTile + 2 * t];
-        if (k < tiles) __pipeline_memcpy_async(to, from, 2 * sizeof(T));  // ISSUE
-        __pipeline_commit();  // at the tail an empty group
+        if (k < tiles) Calls::template copy<2 * sizeof(T)>(to, from);
+        Calls::commit();  // at the tail an empty group
     };
     for (int k = 0; k < stages - 1; ++k) issue(k);
     T sums[2] = {};
     for (int k = 0; k < tiles; ++k) {
         if (slip == kOverwriteSource && k == 3) x[(k + stages - 2) * kTile + 2 * t] = 0;  // OVERWRITE
         if (slip == kWaitAfterBarrier) __syncthreads();
-        if (slip != kNoWait) __pipeline_wait_prior(slip == kWaitForOneTooFew ? stages - 1 : stages - 2);
+        if (slip == kWaitForOneTooFew) {
+            Calls::template wait<stages - 1>();
+        } else if (slip != kNoWait) {
+            Calls::template wait<stages - 2>();
+        }
         if (slip == kIssueBeforeBarrier) issue(k + stages - 1);
         if (slip != kWaitAfterBarrier) __syncthreads();
         // All have read tile k - 1: its buffer is free.
@@ -58,12 +86,17 @@ __device__ void add_up(T (*buffer)[kTile], T* x, T* y, int tiles, int slip) {
 template <class T, int stages>
 __global__ void pipeline(T* x, T* y, int tiles, int slip) {
     __shared__ alignas(16) T buffer[stages][kTile];
-    add_up<T, stages>(buffer, x, y, tiles, slip);
+    add_up<Primitives, T, stages>(buffer, x, y, tiles, slip);
+}
+template <class T, int stages>
+__global__ void ptx_pipeline(T* x, T* y, int tiles, int slip) {
+    __shared__ alignas(16) T buffer[stages][kTile];
+    add_up<Ptx, T, stages>(buffer, x, y, tiles, slip);
 }
 template <int stages>
 __global__ void dynamic_pipeline(double* x, double* y, int tiles, int slip) {
     extern __shared__ alignas(16) double dynamic_buffer[][kTile];
-    add_up<double, stages>(dynamic_buffer, x, y, tiles, slip);
+    add_up<Primitives, double, stages>(dynamic_buffer, x, y, tiles, slip);
 }
 
 // Each thread reads only what it has copied itself: that needs no barrier.
@@ -125,6 +158,19 @@ __global__ void fill(const char* x, char* y, int source, long offset) {
     __shared__ alignas(16) char tile[32];
     cp_async(tile, x + offset, size, source);  // FILL
     cp_async_wait_all();
+    for (int i = 0; i < size; ++i) y[i] = tile[i];
+}
+template <int size>
+__global__ void ptx_fill(const char* x, char* y, int source, long offset) {
+    __shared__ alignas(16) char tile[32];
+    unsigned to = __cvta_generic_to_shared(tile);
+    const char* from = x + offset;
+    if (size == 16) {
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(source));
+    } else {
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %3, %2;" ::"r"(to), "l"(from), "r"(source), "n"(size));
+    }
+    asm volatile("cp.async.wait_all;" ::: "memory");
     for (int i = 0; i < size; ++i) y[i] = tile[i];
 }
 template <class T>
@@ -265,7 +311,11 @@ __global__ void elsewhere(const int* x, int* y) {
 """
 
 TYPES = {"float": np.float32, "double": np.float64}
-PIPELINES = ("pipeline<float, 2>", "pipeline<float, 3>", "pipeline<double, 4>", "dynamic_pipeline<3>")
+PIPELINES = (
+    *("pipeline<float, 2>", "pipeline<float, 3>", "pipeline<double, 4>", "dynamic_pipeline<3>"),
+    *("ptx_pipeline<float, 3>", "ptx_pipeline<double, 2>"),
+)
+FILLS = [f"{kernel}<{size}>" for kernel in ("fill", "ptx_fill") for size in (4, 8, 16)]
 SLIPS = (
     "none",
     "no wait",
@@ -274,16 +324,7 @@ SLIPS = (
     "issue before the barrier",
     "source overwritten",
 )
-INSTANCES = (
-    *PIPELINES,
-    "fill<4>",
-    "fill<8>",
-    "fill<16>",
-    "zfill<short>",
-    "grouped<char>",
-    "grouped<short>",
-    "grouped<double>",
-)
+INSTANCES = (*PIPELINES, *FILLS, "zfill<short>", *(f"grouped<{name}>" for name in ("char", "short", "double")))
 TILES, TILE, BLOCKS = 7, 64, 3
 SCHEDULES = [Schedule.from_seed(seed) for seed in range(24)]
 
@@ -402,9 +443,10 @@ def test_any_number_of_copies_may_be_under_way(plain):
     assert np.array_equal(x, y)
 
 
-@pytest.mark.parametrize("size", [4, 8, 16])
-def test_the_rest_becomes_zero(plain, checked, size):
-    for kernel in (plain(f"fill<{size}>"), checked(f"fill<{size}>")):
+@pytest.mark.parametrize("name", FILLS)
+def test_the_rest_becomes_zero(plain, checked, name):
+    size = int(re.sub(r"\D", "", name))
+    for kernel in (plain(name), checked(name)):
         for source in range(size + 1):
             x = np.arange(1, source + 1, dtype=np.int8)
             for schedule in (Schedule(), Schedule(fence="before"), Schedule("random", 3)):
@@ -424,7 +466,7 @@ def test_the_rest_becomes_zero_by_zfill(plain, checked):
 
 @pytest.mark.parametrize("offset", [1000, 1001, -(2**40), 2**40 + 3])
 def test_a_source_of_no_bytes_may_lie_anywhere(plain, checked, offset):
-    for kernel in (plain("fill<16>"), checked("fill<16>")):
+    for kernel in (*map(plain, ("fill<16>", "ptx_fill<16>")), *map(checked, ("fill<16>", "ptx_fill<16>"))):
         x, y = np.ones(4, np.int8), np.full(16, -1, np.int8)
         kernel((1,), (1,), (x, y, np.int32(0), np.int64(offset)))
         assert (y == 0).all()
@@ -502,15 +544,16 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("stages", [2, 3])
+@pytest.mark.parametrize("name", ["pipeline<float, 2>", "pipeline<float, 3>", "ptx_pipeline<float, 3>"])
 @pytest.mark.parametrize("slip", FOUND)
-def test_a_slip_is_found(checked, slip, stages):
+def test_a_slip_is_found(checked, slip, name):
     here, words, verb, other_verb = FOUND[slip]
+    issue = line("ASM" if "ptx" in name else "ISSUE")
     with pytest.raises(Race) as raised:
-        run(checked(f"pipeline<float, {stages}>"), slip)
+        run(checked(name), slip)
     finding, message = raised.value.finding, str(raised.value)
     assert (finding.kind, raised.value.tool) == ("race with an asynchronous copy", "racecheck")
-    assert (finding.line, finding.other.line) == (line(here), line("ISSUE")), message
+    assert (finding.line, finding.other.line) == (line(here), issue), message
     assert (finding.access.verb, finding.other.verb) == (verb, other_verb)
     assert finding.array == ("x" if slip == "source overwritten" else "buffer")
     assert finding.access.block == finding.other.block
@@ -518,7 +561,7 @@ def test_a_slip_is_found(checked, slip, stages):
     assert re.search(
         rf"{verb} element \d+ of .*, {'from' if who[0] == 'i' else 'to'} which {re.escape(who)} in ", message
     )
-    assert f"<code>:{line('ISSUE')} may still be copying" in message
+    assert f"<code>:{issue} may still be copying" in message
     assert message.split(" [")[0].endswith(words)
 
 
@@ -702,7 +745,8 @@ def test_the_wrong_places(plain, checked, to, origin, at, other, kind, words):
         with pytest.raises(OutOfBounds, match=f"{kind} in places: thread .*{words}") as raised:
             kernel((1,), (1,), arguments)
         assert (raised.value.kind, raised.value.finding.line) == (kind, line("PLACES"))
-        assert raised.value.finding.access.verb == ("writes" if at % 2 or to != SHARED else "reads")
+        verb = "accesses" if kind[0] == "m" else "writes" if to != SHARED else "reads"
+        assert raised.value.finding.access.verb == verb
 
 
 def test_the_right_places(plain, checked):

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "block.h"
+#include "image.h"
 #include "shadow.h"
+#include "words/address_spaces.h"
 #include "words/copy_async.h"
 #include "words/stop.h"
 
@@ -24,48 +26,38 @@ int32_t drawn_calls(Random& random) {
     return draw == 0 ? 0 : 1 + static_cast<int32_t>(random.below(8));
 }
 
-// A thread's own variable.
-bool is_own(const void* pointer) { return the_block().stacks().holds(reinterpret_cast<uintptr_t>(pointer)); }
-
-bool is_aligned(const void* pointer, int size) { return reinterpret_cast<uintptr_t>(pointer) % size == 0; }
-
-}  // namespace
-
-void Copies::report(Kind kind, const Copy& copy, const void* address, bool is_write) {
+// A copy that there cannot be.
+[[noreturn]] void report_space(const Copy& copy, const void* pointer, bool is_write) {
     Finding& finding = the_block().finding();
-    const uint8_t* byte = static_cast<const uint8_t*>(address);
+    const uint8_t* byte = static_cast<const uint8_t*>(pointer);
+    Image image = this_image();
     finding.is_write = is_write;
-    finding.address = reinterpret_cast<uintptr_t>(address);
+    finding.address = reinterpret_cast<uintptr_t>(pointer);
     finding.size = copy.size;
     finding.region = kNoRegion;
-    if (is_shared(byte)) {
+    if (refconv_is_shared(pointer)) {
         finding.region = kSharedRegion;
-        finding.offset = byte - image_.storage_begin;
-    } else if (image_.data_begin <= byte && byte < image_.data_end) {
+        finding.offset = byte - image.storage_begin;
+    } else if (image.data_begin <= byte && byte < image.data_end) {
         finding.region = kModuleRegion;
-        finding.offset = finding.address - image_.base;
+        finding.offset = finding.address - image.base;
     }
-    the_block().report(kind, copy.place);
+    the_block().report(kCopySpace, copy.place);
 }
 
-void Copies::know_image() {
-    if (!knows_image_) image_ = this_image();
-    knows_image_ = true;
-}
-
-bool Copies::goes_to_shared(const uint8_t* to, const uint8_t* from) {
-    know_image();
-    return is_shared(to) && !is_shared(from) && !is_own(from);
-}
-
-void Copies::refuse_impossible(const Copy& copy) {
-    know_image();
-    if (!is_shared(copy.to) || !is_shared(copy.to + copy.size - 1)) report(kCopySpace, copy, copy.to, true);
-    if (!is_aligned(copy.to, copy.size)) report(kMisaligned, copy, copy.to, true);
+void refuse_impossible(const Copy& copy) {
+    auto refuse_misaligned = [&](const void* pointer) {
+        bool aligned = reinterpret_cast<uintptr_t>(pointer) % copy.size == 0;
+        if (!aligned) refconv_misaligned(pointer, copy.size, copy.place.file, copy.place.position);
+    };
+    if (!refconv_is_shared(copy.to) || !refconv_is_shared(copy.to + copy.size - 1)) report_space(copy, copy.to, true);
+    refuse_misaligned(copy.to);
     if (copy.source_size == 0) return;  // then the source is not looked at
-    if (is_own(copy.from) || is_shared(copy.from)) report(kCopySpace, copy, copy.from, false);
-    if (!is_aligned(copy.from, copy.size)) report(kMisaligned, copy, copy.from, false);
+    if (refconv_is_shared(copy.from) || refconv_is_local(copy.from)) report_space(copy, copy.from, false);
+    refuse_misaligned(copy.from);
 }
+
+}  // namespace
 
 // -- one thread's calls --------------------------------------------------------------------------------------
 
@@ -191,10 +183,6 @@ void refconv_copy_async(void* to, const void* from, int size, int source_size, c
     copy.place = {file, line};
     copy.pc = __builtin_return_address(0);
     the_block().copies().issue(copy);
-}
-
-bool refconv_copies_async(const void* to, const void* from) {
-    return refconv::the_block().copies().goes_to_shared(static_cast<const uint8_t*>(to), static_cast<const uint8_t*>(from));
 }
 
 void refconv_copy_commit() { refconv::the_block().copies().commit(); }

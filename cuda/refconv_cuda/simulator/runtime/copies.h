@@ -7,7 +7,6 @@
 #pragma once
 #include "abi.h"
 #include "fences.h"
-#include "image.h"
 #include "order.h"
 #include "place.h"
 
@@ -42,15 +41,12 @@ struct Copy {
 // The copies of one block.
 class Copies {
   public:
-    void begin_launch() { knows_image_ = false; }
     void end_block();
 
     // -- of the current thread; a copy's `to`, `from`, sizes, place and pc are given -------------------------------
 
     // Does not return if the copy is none that there can be.
     void issue(Copy);
-    // Whether it goes from global to shared memory.
-    bool goes_to_shared(const uint8_t* to, const uint8_t* from);
     void commit();
     void wait(int most_pending);
     void wait_all();
@@ -67,10 +63,6 @@ class Copies {
     static constexpr int kMostThreads = 1024;
     static constexpr uint32_t kMost = 65535;  // under way in a block; hardware may carry out any other at once
 
-    void know_image();
-    bool is_shared(const uint8_t* byte) const { return image_.storage_begin <= byte && byte < image_.storage_end; }
-    void refuse_impossible(const Copy&);
-    [[noreturn]] void report(Kind, const Copy&, const void* address, bool is_write);
     Own& begin_call();  // on every call: copies whose time has come are carried out
     void add(Own&, const Copy&);
     void complete(Own&, int32_t before_group);
@@ -79,8 +71,6 @@ class Copies {
     int32_t free_ = -1;
     bool in_use_ = false;  // by this block
     Own own_[kMostThreads];
-    bool knows_image_ = false;
-    Image image_;
 };
 
 }  // namespace refconv

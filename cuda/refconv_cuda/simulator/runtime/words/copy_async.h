@@ -5,7 +5,6 @@
 
 extern "C" {
 void refconv_copy_async(void* to, const void* from, int size, int source_size, const char* file, int line);
-bool refconv_copies_async(const void* to, const void* from);  // from global to shared memory
 void refconv_copy_commit();
 void refconv_copy_wait(int most_pending);
 void refconv_copy_wait_all();

@@ -36,7 +36,7 @@ inline __forceinline__ void group_copy(const Group& group, void* destination, co
     const char* from = static_cast<const char*>(source);
     if (bytes % kAlignment) refconv_trap("memcpy_async of a part of an element", file, line);
     size_t piece = kAlignment < 4 ? common_alignment(to, from) : kAlignment < 16 ? kAlignment : 16;
-    if (piece > bytes || piece < 4 || !refconv_copies_async(to, from)) {
+    if (piece > bytes || piece < 4 || !__isShared(to) || !__isGlobal(from)) {
         kAlignment % 2 ? copy_now<char>(group, to, from, bytes) : copy_now<short>(group, to, from, bytes);
         return;
     }
