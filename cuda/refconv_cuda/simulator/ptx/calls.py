@@ -101,7 +101,7 @@ class Calls:
         kind = re.sub("^[us]", "b", kind)
         code = ""
         for name in registers.names:
-            variable = "refconv_" + re.sub(r"\W", "_", name.replace("%", "p_"))
+            variable = "refconv_register_" + re.sub(r"\W", "_", name.replace("%", "p_"))
             self._scopes[-1][name.replace("%%", "%")] = _Value(kind, variable, writable=True)
             code += f"::refconv::ptx::{kind} {variable} = ::refconv::ptx::undefined<::refconv::ptx::{kind}>(); "
         return code

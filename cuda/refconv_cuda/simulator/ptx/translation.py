@@ -12,7 +12,7 @@ from refconv_cuda.simulator.refused import without_literals
 
 WORDS = "#include <words/ptx.h>\n"
 REASON = (
-    "its documentation lists the instructions that the simulator has; give the kernel a plain CUDA C form under "
+    "the simulator's documentation lists the instructions that are; give the kernel a plain CUDA C form under "
     "#ifdef REFCONV_SIMULATOR"
 )
 
@@ -34,9 +34,11 @@ def translated(text: str) -> str:
         try:
             calls = _calls(statement)
         except NotSimulated as reason:
-            raise CompileError(f"{lines.place(statement.start)}: {reason} is not simulated: {REASON}") from None
+            raise CompileError(
+                f"{lines.place(statement.start)}: {_one_line(reason)} is not simulated: {REASON}"
+            ) from None
         except Malformed as reason:
-            raise CompileError(f"{lines.place(statement.start)}: inline PTX (asm): {reason}") from None
+            raise CompileError(f"{lines.place(statement.start)}: inline PTX (asm): {_one_line(reason)}") from None
         parts += [text[position : statement.start], calls, lines.between(statement.start, statement.end)]
         position = statement.end
     return WORDS + "".join(parts) + text[position:] if parts else text
@@ -45,6 +47,10 @@ def translated(text: str) -> str:
 def _calls(statement: Statement) -> str:
     template, operands = statement.parts()
     return Calls(template, operands).code()
+
+
+def _one_line(reason: Exception) -> str:
+    return " ".join(str(reason).split())
 
 
 class _Lines:
