@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from refconv_cuda import simulator
+from refconv_cuda import device, simulator
 from refconv_cuda.simulator import (
     KernelTrap,
     OutOfBounds,
@@ -776,3 +776,19 @@ def test_more_zeros_than_bytes(plain):
     with pytest.raises(KernelTrap, match="more zfill than it copies") as raised:
         plain("zeros_beyond")((1,), (1,), (np.zeros(16, np.float32), np.int32(9)))
     assert raised.value.finding.line == line("ZEROS")
+
+
+def test_the_line_is_the_kernels_wherever_it_is_compiled(compiler, monkeypatch):
+    # clang shortens names by what they have in common with the folder that it runs in.
+    monkeypatch.chdir(device.KERNELS)
+    monkeypatch.delenv("REFCONV_CXX", raising=False) if compiler == "ziglang" else monkeypatch.setenv(
+        "REFCONV_CXX", compiler
+    )
+    code = """#include <cuda_pipeline.h>
+    extern "C" __global__ void by_one(const float* x) {
+        __shared__ float in_kernels[2];
+        __pipeline_memcpy_async(&in_kernels[1], &x[4], 4);
+    }"""
+    with pytest.raises(OutOfBounds) as raised:
+        RawModule(code=code, check=True).get_function("by_one")((1,), (1,), (np.zeros(4, np.float32),))
+    assert (raised.value.finding.file, raised.value.finding.line) == ("<code>", 4)
