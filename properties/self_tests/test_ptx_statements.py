@@ -206,7 +206,7 @@ extern "C" __global__ void elsewhere(unsigned* y, int how) {
     if (how == 0) asm volatile("ld.global.u32 %0, [%1];" : "=r"(y[0]) : "l"(tile));
     if (how == 1) asm volatile("st.global.u32 [%0], %1;" ::"l"(local), "r"(3));
     if (how == 2) asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(shared), "l"(tile + 1));
-    if (how == 3) asm volatile("ld.shared.u32 %0, [%1];" : "=r"(y[0]) : "l"(tile));
+    if (how == 3) asm volatile("ld.shared.u32 %0, [%1];" : "=r"(y[0]) : "l"((1ull << 32) + shared));  // like a pointer
     if (how == 4) asm volatile("ld.shared.u32 %0, [%1];" : "=r"(y[0]) : "r"(shared + 16));
     if (how == 5) asm volatile("st.shared.u32 [%0], %1;" ::"r"(shared - 4096), "r"(1));
     if (how == 6) asm volatile("st.shared.u32 [%0], %1;" ::"r"(0), "r"(1));
