@@ -7,8 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from refconv_cuda import simulator
+from refconv_cuda import device, simulator
 from refconv_cuda.simulator import (
     KernelTrap,
     OutOfBounds,
@@ -254,6 +256,24 @@ __global__ void early(float* x, float* y, int deed, int barrier) {
     if (barrier) __syncthreads();
     if (t == 1) __pipeline_memcpy_async(&tile[1], &x[1], 4);  // AFTER
     cp_async_wait_all();
+}
+// A thread does as it is told; y[i] is what its i-th deed has read.
+enum Op { kOpCopy, kOpCommit, kOpWait, kOpWaitAll, kOpRead, kOpStore, kOpStoreSource };
+__global__ void program(const int* ops, const int* operands, int n, int* x, int* y) {
+    __shared__ int tile[4];
+    for (int i = 0; i < 4; ++i) tile[i] = -1 - i;
+    for (int i = 0; i < n; ++i) {
+        int k = operands[i];
+        switch (ops[i]) {
+            case kOpCopy: cp_async(&tile[k], &x[k], 4, 4); break;  // OP 0
+            case kOpCommit: cp_async_commit_group(); break;
+            case kOpWait: cp_async_wait_group(k); break;
+            case kOpWaitAll: cp_async_wait_all(); break;
+            case kOpRead: y[i] = tile[k]; break;  // OP 4
+            case kOpStore: tile[k] = i; break;  // OP 5
+            case kOpStoreSource: x[k] = 100 + i; break;  // OP 6
+        }
+    }
 }
 // Two threads copy from one place; one of them has waited when a third writes to it.
 __global__ void two_copies_of_one(float* x, float* y) {
@@ -696,6 +716,62 @@ def test_each_of_two_copies_of_one_source_counts(checked):
     assert (finding.access.thread, finding.other.thread) == ((2, 0, 0), (1, 0, 0))
 
 
+# -- any program of one thread -----------------------------------------------------------------------------------
+
+COPY, COMMIT, WAIT, WAIT_ALL, READ, STORE, STORE_SOURCE = range(7)
+
+
+def expected(program):
+    """What each deed reads, by deed; and the number of the first that meets a copy, or None."""
+    source, tile = [10, 11, 12, 13], [-1, -2, -3, -4]
+    groups: list[list[int]] = [[]]  # of places; the last is open
+    read = {}
+    for i, (op, k) in enumerate(program):
+        if any(k in group for group in groups) and op in (COPY, READ, STORE, STORE_SOURCE):
+            return read, i
+        if op == COPY:
+            groups[-1].append(k)
+        elif op == STORE:
+            tile[k] = i
+        elif op == STORE_SOURCE:
+            source[k] = 100 + i
+        elif op == READ:
+            read[i] = tile[k]
+        elif op == COMMIT:
+            groups.append([])
+        else:
+            most = k + 1 if op == WAIT else 0  # the open group, which is not committed, stays
+            for place in [place for group in groups[: len(groups) - most] for place in group]:
+                tile[place] = source[place]
+            groups = groups[len(groups) - most :] if len(groups) > most else groups
+            groups = groups or [[]]
+    return read, None
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.lists(st.tuples(st.sampled_from([COPY, COPY, *range(7)]), st.integers(0, 3)), min_size=1, max_size=25),
+    st.integers(0, 30),
+)
+def test_any_program_of_one_thread(compiler, program, seed):
+    read, first = expected(program)
+    ops, operands = np.array(program, np.int32).T.copy()
+    x, y = np.arange(10, 14, dtype=np.int32), np.full(len(program), -9, np.int32)
+    arguments = (ops, operands, np.int32(len(program)), x, y)
+    with scheduled(Schedule.from_seed(seed)):
+        if first is None:
+            for check in (False, True):
+                x[:], y[:] = range(10, 14), -9
+                built(compiler, check).get_function("program")((1,), (1,), arguments)
+                assert {i: y[i] for i, (op, _) in enumerate(program) if op == READ} == read
+        else:
+            with pytest.raises(Race) as raised:
+                built(compiler, True).get_function("program")((1,), (1,), arguments)
+            finding, (op, k) = raised.value.finding, program[first]
+            assert (finding.kind, finding.line) == ("race with an asynchronous copy", line(f"OP {op}"))
+            assert (finding.array, finding.element) == ("x" if op == STORE_SOURCE else "tile", k)
+
+
 # -- copies that there cannot be ---------------------------------------------------------------------------------
 
 
@@ -776,3 +852,19 @@ def test_more_zeros_than_bytes(plain):
     with pytest.raises(KernelTrap, match="more zfill than it copies") as raised:
         plain("zeros_beyond")((1,), (1,), (np.zeros(16, np.float32), np.int32(9)))
     assert raised.value.finding.line == line("ZEROS")
+
+
+def test_the_line_is_the_kernels_wherever_it_is_compiled(compiler, monkeypatch):
+    # clang shortens names by what they have in common with the folder that it runs in.
+    monkeypatch.chdir(device.KERNELS)
+    monkeypatch.delenv("REFCONV_CXX", raising=False) if compiler == "ziglang" else monkeypatch.setenv(
+        "REFCONV_CXX", compiler
+    )
+    code = """#include <cuda_pipeline.h>
+    extern "C" __global__ void by_one(const float* x) {
+        __shared__ float in_kernels[2];
+        __pipeline_memcpy_async(&in_kernels[1], &x[4], 4);
+    }"""
+    with pytest.raises(OutOfBounds) as raised:
+        RawModule(code=code, check=True).get_function("by_one")((1,), (1,), (np.zeros(4, np.float32),))
+    assert (raised.value.finding.file, raised.value.finding.line) == ("<code>", 4)

@@ -19,7 +19,7 @@ void carry_out(Copy& copy) {
     copy.done = true;
 }
 
-// When to: at a half of all waits, at a quarter of all issues, and the rest soon after.
+// Half of all copies happen at the wait, a quarter at once, the others a few calls later.
 int32_t drawn_calls(Random& random) {
     uint64_t draw = random.below(4);
     if (draw >= 2) return Copy::kAtWait;

@@ -60,8 +60,9 @@ class Copies {
         int32_t group;  // the number of the one that is open
         int32_t soon;   // how many are to be carried out before the wait
     };
-    static constexpr int kMostThreads = 1024;
-    static constexpr uint32_t kMost = 65535;  // under way in a block; hardware may carry out any other at once
+    static constexpr int kMostThreads = 1024;  // as in block.h
+    // Under way in a block, as many as a Cell can count. Others are carried out at once; more different words no block has.
+    static constexpr uint32_t kMost = 65535;
 
     Own& begin_call();  // on every call: copies whose time has come are carried out
     void add(Own&, const Copy&);
