@@ -130,7 +130,10 @@ SIZES = tuple(c.sizeof(struct) for struct in (Region, Launch, Finding, Parameter
     RACE,
     INDEX_OUT_OF_BOUNDS,
     ENDLESS,
-) = range(21)
+    MEETS_COPY,
+    RACES_COPY,
+    COPY_SPACE,
+) = range(24)
 
 SHARED_REGION = -1
 NO_REGION = -2

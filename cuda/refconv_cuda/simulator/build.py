@@ -16,7 +16,7 @@ INCLUDES = (RUNTIME, RUNTIME / "include")
 RUNTIME_SOURCES = (
     *("fiber.cpp", "block.cpp", "warp.cpp", "image.cpp", "shared_memory.cpp", "trap.cpp", "grid.cpp", "print.cpp"),
     *("shadow.cpp", "fences.cpp", "hooks.cpp"),
-    "workers.cpp",
+    *("workers.cpp", "copies.cpp"),
 )
 
 

@@ -68,13 +68,16 @@ class KernelError(SimulatorError):
 
 
 class OutOfBounds(KernelError):
-    """An access outside every array, beside an alignment, or against an array's read-only flag."""
+    """An access outside every array, beside an alignment, against an array's read-only flag, or of the wrong memory."""
 
     tool = "memcheck"
 
 
 class Race(KernelError):
-    """Two threads access the same memory, one of them to write, and nothing orders them."""
+    """Two threads access the same memory, one of them to write, and nothing orders them.
+
+    One of the two may be a `cp.async` that its thread has not waited for, and the other the same thread.
+    """
 
     tool = "racecheck"
 

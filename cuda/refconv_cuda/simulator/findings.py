@@ -86,6 +86,13 @@ class _Describer:
                 return self._raise(UninitialisedRead, kind, f"{who} {self._verb()} {where.words}, never written", where)
             case abi.RACE:
                 return self._race()
+            case abi.MEETS_COPY | abi.RACES_COPY:
+                return self._race_with_copy()
+            case abi.COPY_SPACE:
+                where = self._memory()
+                what = f"copies to {where.words}" if found.is_write else f"copies from {where.words}"
+                text = f"{who} {what}, but cp.async copies from global to shared memory only"
+                return self._raise(OutOfBounds, "asynchronous copy of the wrong memory", text, where)
             case abi.STACK_OVERFLOW:
                 text = f"{who} overflows its stack: endless recursion, or local arrays beyond {STACK_KIB} KiB"
                 return self._raise(KernelTrap, "stack overflow", text)
@@ -144,6 +151,18 @@ class _Describer:
         )
         return self._raise(Race, f"race in {self._space()} memory", text, where)
 
+    def _race_with_copy(self) -> KernelError:
+        found, where = self._found, self._memory()
+        which = "to which" if found.other_is_write else "from which"
+        is_own = tuple(found.thread) == tuple(found.other_thread)
+        whose = "its own cp.async" if is_own else f"a cp.async of thread {found.other_thread}"
+        end = f": {'it' if is_own else 'that thread'} has not waited for it"
+        if found.kind == abi.RACES_COPY:
+            end = "; nothing orders the two"
+        place = _text(self._other_place)
+        text = f"{self._who()} {self._verb()} {where.words}, {which} {whose} in {place} may still be copying{end}"
+        return self._raise(Race, "race with an asynchronous copy", text, where)
+
     def _raise(
         self, exception: type[KernelError], kind: str, text: str, where: _Where | None = None, *, by: bool = True
     ) -> KernelError:
@@ -189,6 +208,7 @@ class _Describer:
     def _variable(self, space: str) -> _Where:
         """A ``__shared__`` variable, or one of the module's own."""
         offset, size = self._found.offset, max(self._found.size, 1)
+        offset -= 2**64 if offset >= 2**63 else 0  # before the memory's beginning
         variable = None
         if self._image:
             of = self._image.shared_variable if space == "shared" else self._image.module_variable

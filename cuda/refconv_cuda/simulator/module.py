@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from refconv_cuda.simulator import abi, build, findings, memory, schedule, symbols
+from refconv_cuda.simulator import abi, build, findings, memory, ptx, schedule, symbols
 from refconv_cuda.simulator.arguments import Slot, arrange
 from refconv_cuda.simulator.build import Kind
 from refconv_cuda.simulator.preprocessor import by_file, preprocessed, relevant_options
@@ -94,7 +94,7 @@ class RawModule:
         text = preprocessed(self.code, self._file, self._options, self._folder)
         for file, code in by_file(text).items():
             refuse(code, file)
-        return text
+        return ptx.translated(text)
 
     @functools.cached_property
     def declared(self) -> dict[str, Declaration]:

@@ -1,8 +1,8 @@
 """What is not simulated, found in the source, so that the refusal names the construct and its line.
 
-A compiler would refuse most of it too, but in words that say nothing ("undeclared identifier"), and inline PTX only in
-the assembler. Comments and string literals are no code and never trigger; the rest is taken as it stands, so give it
-what is left after the preprocessor.
+A compiler would refuse most of it too, but in words that say nothing ("undeclared identifier"). Comments and string
+literals are no code and never trigger; the rest is taken as it stands, so give it what is left after the preprocessor.
+Inline PTX is not looked into here: what of it is not simulated, `refconv_cuda.simulator.ptx` refuses.
 """
 
 from __future__ import annotations
@@ -35,26 +35,18 @@ def _construct(pattern: str, name: str, reason: str) -> _Construct:
     return _Construct(re.compile(pattern), name, reason)
 
 
-_ONE_BY_ONE = "threads run one at a time here, so a copy that goes on beside them has nothing to overlap with"
+_ONE_BY_ONE = "threads run one at a time here; of what goes on beside them there is only cp.async, waited for by groups"
 _CLUSTERS = "blocks run one after another here, so no two can share memory or wait for one another"
-_NVIDIA_HEADERS = (
-    r"cuda_pipeline(?:_primitives)?\.h|cuda_awbarrier(?:_primitives)?\.h|cudaTypedefs\.h|cooperative_groups/memcpy_async\.h"
-    r"|cuda/(?:barrier|pipeline|ptx)"
-)
+_NVIDIA_HEADERS = r"cuda_awbarrier(?:_primitives)?\.h|cudaTypedefs\.h|cuda/(?:barrier|pipeline|ptx)"
 
 # In a file, the one that stands first is named; of those that begin at the same place, the first in this list.
 _CONSTRUCTS = (
-    _construct(
-        r"\b(?:asm|__asm__|__asm)\b(?:\s+(?:volatile|__volatile__|inline|goto))*\s*[({]",
-        "inline PTX (asm)",
-        "a CPU does not execute it; give the kernel a plain CUDA C form under #ifdef REFCONV_SIMULATOR",
-    ),
     _construct(rf"#\s*(?:include\s*[<\"]|pragma refconv include )({_NVIDIA_HEADERS})", "<{0}>", _ONE_BY_ONE),
-    _construct(r"\b(__pipeline_\w+)", "cp.async ({0})", _ONE_BY_ONE),
-    _construct(r"\b((?:\w+::)*memcpy_async)\b", "cp.async ({0})", _ONE_BY_ONE),
+    _construct(r"\b(__pipeline_(?!memcpy_async\b|commit\b|wait_prior\b)\w+)", "{0}", _ONE_BY_ONE),
+    _construct(r"\b((?:cuda|nvcuda)::(?:\w+::)*memcpy_async)\b", "{0}", _ONE_BY_ONE),
     _construct(r"\b(cuda::(?:device::)?(?:barrier|pipeline)\w*|__mbarrier_\w+)", "{0}", _ONE_BY_ONE),
     _construct(r"\b(CUtensorMap|(?:\w+::)*cp_async_bulk\w*)\b", "TMA ({0})", _ONE_BY_ONE),
-    _construct(r"\b(cuda::ptx)\b", "inline PTX ({0})", "a CPU does not execute it"),
+    _construct(r"\b(cuda::ptx)\b", "inline PTX ({0})", "only PTX in asm is read"),
     _construct(
         r"(__cluster_dims__|\b(?:\w+::)*(?:this_cluster|cluster_group)|\b__cluster\w+)\b", "a cluster ({0})", _CLUSTERS
     ),
@@ -70,22 +62,6 @@ _CONSTRUCTS = (
         "a texture or surface ({0})",
         "its addressing and filtering are a GPU's own; read the array through a pointer",
     ),
-    _construct(
-        r"\b(__cvta_\w+)", "{0}", "memory has one address space here; only inline PTX needs an address of another"
-    ),
-)
-
-# What inline PTX is there for, in words that its first instruction gives away; the more special one first.
-_PTX = (
-    ("cp.async.bulk", "TMA (cp.async.bulk)"),
-    ("cp.async", "cp.async"),
-    ("wgmma", "wgmma"),
-    ("tcgen05", "tcgen05"),
-    ("mbarrier", "mbarrier"),
-    ("barrier.cluster", "a cluster (barrier.cluster)"),
-    ("mapa", "a cluster (mapa)"),
-    ("ldmatrix", "ldmatrix"),
-    ("mma.sync", "mma.sync"),
 )
 
 
@@ -94,23 +70,19 @@ def refuse(code: str, file: str) -> None:
 
     file: its name, for the message: ``my.cu:12: inline PTX (asm) is not simulated: ...``.
     """
-    plain = _NO_CODE.sub(_blank, code)
+    plain = without_literals(code)
     found = [(match, construct) for construct in _CONSTRUCTS if (match := construct.pattern.search(plain))]
     if not found:
         return
     match, construct = min(found, key=lambda pair: pair[0].start())
     name = construct.name.format(*(group for group in match.groups() if group))
-    if construct is _CONSTRUCTS[0]:
-        name = _purpose(code[match.end() :]) + name
     line = code.count("\n", 0, match.start()) + 1
     raise CompileError(f"{file}:{line}: {name} is not simulated: {construct.reason}")
 
 
-def _purpose(rest: str) -> str:
-    """What the inline PTX that begins here does, if its string says so."""
-    literals = re.match(r'\s*(?:"(?:[^"\\\n]|\\.)*"\s*)+', rest)
-    text = literals[0] if literals else ""
-    return next((f"{name} in " for word, name in _PTX if word in text), "")
+def without_literals(code: str) -> str:
+    """The code with comments and string and character literals blanked out, character by character."""
+    return _NO_CODE.sub(_blank, code)
 
 
 def _blank(no_code: re.Match[str]) -> str:

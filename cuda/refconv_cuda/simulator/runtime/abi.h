@@ -70,6 +70,10 @@ enum Kind : int32_t {
     kRace = 18,
     kIndexOutOfBounds = 19,  // an index beyond one dimension of an array: message is its type, address the index
     kEndless = 20,           // the step budget is used up
+    kMeetsCopy = 21,         // an access to what a cp.async, `other`, may still read or write: not waited for
+    kRacesCopy = 22,         // the same, and nothing orders the access and the start of the copy, either
+    // Also found by the others: a cp.async whose destination is not shared memory, or whose source is not global.
+    kCopySpace = 23,
 };
 
 constexpr int32_t kSharedRegion = -1, kNoRegion = -2;

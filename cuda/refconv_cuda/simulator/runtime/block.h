@@ -5,8 +5,10 @@
 // all stand at the same barrier, which opens, or something is wrong.
 #pragma once
 #include "abi.h"
+#include "copies.h"
 #include "fiber.h"
 #include "order.h"
+#include "place.h"
 #include "words/qualifiers.h"
 
 namespace refconv {
@@ -16,14 +18,6 @@ constexpr int kWarpSize = 32;
 
 constexpr int kSyncWarp = -1;  // the collective that also orders memory; the others are numbered in words/warp.h
 constexpr uint64_t kUndefinedValue = 0xfff1fff1fff1fff1u;  // what a lane that takes no part has to say: a NaN
-
-// Where in the source a thread waits, and for what.
-struct Place {
-    const char* file;
-    int position;  // the line, and above its bits the column
-
-    int line() const { return position & ((1 << REFCONV_LINE_BITS) - 1); }
-};
 
 // A thread that has begun runs, can go on, or waits at a barrier.
 enum State : uint8_t { kFresh, kBegun, kInCollective, kConverging, kLeft };
@@ -82,6 +76,8 @@ class Block {
     Index current_thread() const { return thread_[current_].index; }
     const Stacks& stacks() const { return stacks_; }
     Random& random() { return *random_; }
+    bool draws() const { return order_ != kInOrder && order_ != kReversed; }  // whether the order is drawn
+    Copies& copies() { return copies_; }
     uint16_t syncs_known(int thread, int other) const { return syncs_known_[thread][other % kWarpSize]; }
     // What the thread knew of the lanes of its warp at its last fence.
     const uint16_t* known_at_fence(int thread) const { return known_at_fence_[thread]; }
@@ -96,6 +92,7 @@ class Block {
 
     static void run_threads();  // what a fiber executes
 
+    void run_phases();
     void begin_phase();
     template <class Wanted>
     void fill_queue(Wanted);
@@ -140,6 +137,7 @@ class Block {
     Random* random_ = nullptr;
     Finding* finding_ = nullptr;
     Index shape_ = {0, 0, 0};
+    Copies copies_;
 };
 
 // The block that runs on this operating-system thread.

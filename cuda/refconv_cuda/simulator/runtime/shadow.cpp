@@ -152,6 +152,23 @@ void check_against(const Now& now, const Stamp& other, uint16_t other_thread, Ac
     }
 }
 
+// A cp.async may still read or write the word: nobody may write to what it reads, nor touch what it writes, which is shared
+// memory.
+void check_against_copies(const Now& now) {
+    bool writes = now.access != kRead;
+    if (!writes && !now.area->shared) return;
+    const Copy* copy = the_block().copies().met_by(now.address, now.size, writes);
+    if (!copy) return;
+    finding->has_other = 1;
+    finding->other_is_write = copy->writes(now.address, now.size);
+    finding->other_block = finding->block;
+    finding->other_thread = the_block().index(copy->thread);
+    finding->other_file = copy->place.file;
+    finding->other_line = copy->place.line();
+    Stamp issued = {copy->phase, 0, static_cast<uint16_t>(copy->thread), copy->syncs};
+    report(ordered_in_block(issued) ? kMeetsCopy : kRacesCopy, now.address, now.size, now.access, now.pc, now.area);
+}
+
 void note_read(Cell& cell, const Stamp& stamp) {
     if (cell.read.phase >= fast.launch_first_phase && cell.read.phase < fast.block_first_phase) {
         cell.foreign_read = cell.read;
@@ -199,7 +216,7 @@ bool check_cell(Cell& cell, const Now& now) {
 
 // The cells of a word's four bytes, made when first a part of the word is touched.
 Cell* split(Cell& cell) {
-    if (cell.split == 0) {
+    if (cell.split() == 0) {
         if (bytes.count == 0) {
             for (int i = 0; i < 4; ++i) bytes.add(Cell());
         }
@@ -210,18 +227,44 @@ Cell* split(Cell& cell) {
                 the_block().abandon();
             }
         }
-        cell.split = first;
+        cell.special |= first;
     }
-    return bytes.items + cell.split;
+    return bytes.items + cell.split();
 }
 
-// Returns how many of the bytes are read though nobody has written them.
-uint32_t check_word(Cell& cell, uint32_t first_byte, uint32_t count, const Now& now) {
-    if (count == 4 && cell.split == 0) return check_cell(cell, now) ? 4 : 0;
+// The cells of these bytes of a word: that of the word if it is whole, else each byte's. visit(cell, bytes)
+template <class Visit>
+void visit_word(Cell& cell, uint32_t first_byte, uint32_t count, Visit visit) {
+    if (count == 4 && cell.split() == 0) {
+        visit(cell, 4u);
+        return;
+    }
     Cell* parts = split(cell);
+    for (uint32_t i = first_byte; i < first_byte + count; ++i) visit(parts[i], 1u);
+}
+
+// The words of an access that lies in the area. visit(cell, first byte, count)
+template <class Visit>
+void visit_words(const Area& area, uintptr_t address, uint32_t size, Visit visit) {
+    uintptr_t offset = address - area.begin;
+    Cell* cell = area.cells + offset / 4;
+    for (uint32_t left = size, byte = offset % 4; left > 0; ++cell, byte = 0) {
+        uint32_t count = left < 4 - byte ? left : 4 - byte;
+        visit(*cell, byte, count);
+        left -= count;
+    }
+}
+
+// Both return how many of the bytes are read though nobody has written them.
+__attribute__((noinline)) uint32_t check_special_word(Cell& cell, uint32_t first_byte, uint32_t count, const Now& now) {
     uint32_t unwritten = 0;
-    for (uint32_t i = first_byte; i < first_byte + count; ++i) unwritten += check_cell(parts[i], now);
+    if (cell.copies) check_against_copies(now);
+    visit_word(cell, first_byte, count, [&](Cell& part, uint32_t size) { unwritten += check_cell(part, now) ? size : 0; });
     return unwritten;
+}
+uint32_t check_word(Cell& cell, uint32_t first_byte, uint32_t count, const Now& now) {
+    if (count == 4 && cell.special == 0) return check_cell(cell, now) ? 4 : 0;
+    return check_special_word(cell, first_byte, count, now);
 }
 
 // A read of memory that nobody has written yet. If another thread writes it before the next barrier, the two race, and
@@ -305,6 +348,56 @@ void check_range(const volatile void* pointer, size_t size, Access access, const
     if (size && unwritten == size) note_unwritten(address, size, access, pc);
 }
 
+// -- cp.async ------------------------------------------------------------------------------------------------
+
+void check_copy(const Copy& copy) {
+    // What is read may be any number of bytes: pieces that are accesses.
+    uint32_t done = 0;
+    for (uint32_t piece = 16; piece > 0; piece /= 2) {
+        if (copy.source_size - done < piece) continue;
+        check(copy.from + done, piece, kRead, copy.pc);
+        done += piece;
+    }
+    check(copy.to, copy.size, kWrite, copy.pc);
+}
+
+namespace {
+
+template <class Visit>
+void visit_words_of(const void* pointer, uint32_t size, Visit visit) {
+    uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+    const Area* area = area_of(address);  // none: constants, which nobody writes
+    if (area && size) visit_words(*area, address, size, visit);
+}
+
+}  // namespace
+
+void begin_copy(Copy& copy) {
+    copy.phase = fast.phase;
+    copy.syncs = fast.syncs;
+    auto mark = [](Cell& cell, uint32_t, uint32_t) {
+        ++cell.copies;
+        cell.special |= Cell::kCopiesBit;
+    };
+    visit_words_of(copy.from, copy.source_size, mark);
+    visit_words_of(copy.to, copy.size, mark);
+}
+
+void end_copy(const Copy& copy, bool waited) {
+    auto unmark = [](Cell& cell) {
+        if (--cell.copies == 0) cell.special &= ~Cell::kCopiesBit;
+    };
+    Stamp stamp = stamp_now(copy.pc);
+    visit_words_of(copy.from, copy.source_size, [&](Cell& cell, uint32_t byte, uint32_t count) {
+        unmark(cell);
+        if (waited) visit_word(cell, byte, count, [&](Cell& part, uint32_t) { note_read(part, stamp); });
+    });
+    visit_words_of(copy.to, copy.size, [&](Cell& cell, uint32_t byte, uint32_t count) {
+        unmark(cell);
+        if (waited) visit_word(cell, byte, count, [&](Cell& part, uint32_t) { part.write = stamp; });
+    });
+}
+
 void fence() {
     the_block().fence(fast.phase);
     fast.syncs = the_block().thread(the_block().current()).syncs;
@@ -343,7 +436,7 @@ void end_launch() {
     // What is said of the module's variables outlives the launch, but not what lies in `bytes`.
     size_t module_words = (image.data_end - image.data_begin + 3) / 4;
     for (size_t i = 0; bytes.count && module_cells && i < module_words; ++i) {
-        if (module_cells[i].split) module_cells[i] = Cell();
+        if (module_cells[i].split()) module_cells[i] = Cell();
     }
     bytes.free();
     fences.free();

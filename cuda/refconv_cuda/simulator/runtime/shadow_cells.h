@@ -24,7 +24,13 @@ struct Cell {
     Stamp write, read, foreign_read;
     Stamp other_read;  // by another thread than `read`, in the same phase, and not ordered before it
     bool never_written;  // the launch says that it holds poison
-    uint32_t split;      // not 0: each byte has a cell of its own, from this index of the bytes' list
+    uint16_t copies;     // of cp.async that read or write the word and are under way
+    // Not 0: the word is not to be judged in haste. Its highest bit: there are such copies. The others, if not 0: each byte
+    // has a cell of its own, from this index of the bytes' list.
+    uint32_t special;
+
+    static constexpr uint32_t kCopiesBit = 1u << 31;
+    uint32_t split() const { return special & ~kCopiesBit; }
 };
 
 // Memory with cells: an array, the block's shared memory, or the module's own variables.
@@ -55,7 +61,7 @@ inline Cell* easy_cell(uintptr_t address) {
     uintptr_t offset = address - fast.area->begin;
     if (offset >= fast.area->size || (address & 3) || fast.area->size - offset < 4 || fast.countdown == 0) return nullptr;
     Cell* cell = fast.area->cells + offset / 4;
-    return cell->split ? nullptr : cell;
+    return cell->special ? nullptr : cell;
 }
 
 inline bool is_own_variable(uintptr_t address) { return address - fast.stacks < fast.stacks_size; }

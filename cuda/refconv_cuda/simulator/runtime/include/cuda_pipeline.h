@@ -1,2 +1,3 @@
-// Here so that refused.py sees the name; what it declares is not simulated.
-#error "<cuda_pipeline.h> is not simulated"
+// CUDA's <cuda_pipeline.h>, without the class that wraps it.
+#pragma once
+#include "cuda_pipeline_primitives.h"

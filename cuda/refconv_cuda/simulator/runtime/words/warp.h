@@ -38,6 +38,10 @@ enum Collective : int {
     kGroupDone,
 };
 
+// Instructions that PTX calls aligned ask more: that all lanes come to the same one. Their place takes the number's place.
+// (No line is 0: this is never -1, which is a __syncwarp's.)
+inline Collective at_place(int line) { return static_cast<Collective>(~line); }
+
 }  // namespace refconv
 
 extern "C" {
