@@ -22,15 +22,18 @@ class NotReady(RuntimeError):
 
 
 class FakeGpu:
-    """now: seconds of the host. launched: what each launch took, and on which stream."""
+    """now: seconds of the host. launched: what each launch took, and on which stream. fault: of a kernel; from then on
+    whatever waits for the GPU raises it, and so does a launch.
+    """
 
     def __init__(self):
-        self.now, self.busy, self.launched = 0.0, {}, []
+        self.now, self.busy, self.launched, self.fault = 0.0, {}, [], None
         self.capturing = None
         self.current = "default"
 
     def launch(self, seconds, *, stream=None, enqueue=ENQUEUE):
         """Work of some seconds, on the current stream unless another is named."""
+        self._look()
         stream = self.current if stream is None else stream
         self.now += enqueue
         if self.capturing is not None and stream == self.current:
@@ -52,15 +55,21 @@ class FakeGpu:
 
     def wait(self, event):
         """The host waits."""
+        self._look()
         self.now = max(self.now, event)
 
     def synchronize(self):
         """The host waits for all streams."""
+        self._look()
         self.now = max([self.now, *self.busy.values()])
 
     def clock(self):
         """The host's clock."""
         return self.now
+
+    def _look(self):
+        if self.fault is not None:
+            raise RuntimeError(self.fault)
 
 
 class FakeStream:
@@ -187,6 +196,7 @@ def cupy_for(gpu, *, seconds=1e-3, name=b"NVIDIA H200", spoil=None):
     runtime = types.SimpleNamespace(
         getDevice=lambda: 0,
         getDeviceCount=lambda: 1,
+        deviceSynchronize=gpu.synchronize,
         runtimeGetVersion=lambda: 13000,
         driverGetVersion=lambda: 13000,
         deviceGetAttribute=lambda attribute, device: attributes[attribute],

@@ -314,6 +314,24 @@ def test_an_interrupted_run_keeps_what_it_has(mine, tmp_path):
     assert TINY in out
 
 
+def test_a_run_that_is_killed_has_kept_what_it_had(mine, tmp_path):
+    file = tmp_path / "run.json"
+    command = ["refconv", "bench", TINY, "b1h6w6i2o3k3", "--device", "cpu", "--operator", "forward"]
+    command += ["--peer", "windows", "--impl", mine(SLOW), "--out", str(file)]
+    with subprocess.Popen(
+        command, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("b1h6w6"):
+                break
+        process.kill()
+        process.communicate(timeout=30)
+    stored = results.read(file)
+    assert stored["benchmarks"][0]["extra_info"]["implementation"] == "windows"
+    assert stored["benchmarks"][0]["stats"]["median"] > 0
+    assert {"machine_info", "commit_info", "benchmarks", "datetime", "version"} <= stored.keys()
+
+
 def test_a_budget(monkeypatch, capsys, tmp_path):
     wanted = Wanted((TINY,), operators=["forward"], peers=["windows"], implementations=["lowering"])
     run = prepared(wanted, "cpu", seconds=1e6)

@@ -154,8 +154,8 @@ def _certify(options: argparse.Namespace, wanted: list[Layer], memory: int, on_c
                 if not _written(options, implementation, form, memory, rows):
                     return 2
                 broken = rows[-1].verdict == "broken" and implementation.device == "gpu"
-                if broken and (reason := faults.lost()):
-                    print(f"\nBROKEN: {operator} of {layer.name}; nothing more can be tried, the GPU is lost: {reason}")
+                if broken and (lost := faults.lost()):
+                    print(f"\nBROKEN: {operator} of {layer.name}; nothing more can be tried, the GPU is lost: {lost}")
                     return 1
     return _summary(rows)
 
