@@ -58,6 +58,11 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     assert "Traceback" not in ran.stderr
 
 
+def test_a_cupy_that_does_not_answer_is_no_gpu(monkeypatch):
+    monkeypatch.setattr(on_gpu, "ANSWER", 0.01)
+    assert on_gpu._no_gpu(dict(os.environ)) == "CuPy has not answered for 0 s"
+
+
 # -- a checkout that is not installed ---------------------------------------------------------------------------------
 
 
@@ -71,6 +76,12 @@ def test_a_bare_checkout_registers_what_an_installed_one_does(tmp_path):
     folders = environment["PYTHONPATH"].split(os.pathsep)
     assert all(str(folder) in folders for folder in (tmp_path, ROOT, ROOT / "cuda", ROOT / "properties"))
     assert {"im2col", "implicit-gemm"} <= set(checkout.kernels())
+
+
+@pytest.mark.parametrize("said", ["", "/somewhere"])
+def test_cupy_keeps_what_it_compiles_where_it_can_be_written(tmp_path, monkeypatch, said):
+    monkeypatch.setenv("CUPY_CACHE_DIR", said)
+    assert checkout.environment(tmp_path)["CUPY_CACHE_DIR"] == (said or str(tmp_path / "cupy"))
 
 
 def test_results_logs_and_summary_come_home_in_one_archive(tmp_path):
@@ -326,6 +337,7 @@ def test_what_a_log_says(text, reports, finished, complaint):
 
 CUPY = """
 import os
+import time
 from types import SimpleNamespace
 import numpy as np
 from refconv_cuda import simulator
@@ -340,6 +352,12 @@ asarray = lambda array: np.array(array).view(ndarray)
 asnumpy = np.array
 empty = lambda *shape_and_dtype: simulator.empty(*shape_and_dtype).view(ndarray)
 ignored = lambda *arguments: None
+
+
+def fault():
+    raise RuntimeError("cudaErrorIllegalAddress: an illegal memory access was encountered")
+
+
 runtime = SimpleNamespace(
     CUDARuntimeError=RuntimeError,
     deviceSynchronize=ignored,
@@ -365,6 +383,11 @@ class RawModule:
         kernel = self._module.get_function(name)
 
         def launch(grid, block, args, shared_mem=0):
+            if name == os.environ.get("FAKE_FAULT"):
+                runtime.deviceSynchronize = fault
+            if name == os.environ.get("FAKE_ENDLESS"):
+                time.sleep(60)
+            runtime.deviceSynchronize()
             try:
                 kernel(grid, block, args, shared_mem=shared_mem)
             except simulator.KernelError as error:
@@ -463,6 +486,28 @@ def test_without_compute_sanitizer_the_twins_run(fake_gpu, monkeypatch):
     assert comparison.rows["racecheck/across_warps"].twin == "right"
     assert comparison.notes == ["compute-sanitizer is not installed: the faulty kernels were not run"]
     assert comparison.status == 0
+
+
+RACES = ("racecheck/across_warps", "racecheck/atomic_and_plain_read", "racecheck/atomic_then_plain_write")
+
+
+def test_a_twin_that_faults_is_the_only_one_to_blame(fake_gpu, monkeypatch):
+    monkeypatch.setattr(sanitizer, "find", lambda: None)
+    [faulty] = [pair.kernel for pair in corpus.PAIRS if f"{pair.tool}/{pair.name}" == RACES[1]]
+    comparison = fake_gpu(*RACES, installed=False, FAKE_FAULT=faulty)
+    first, second, third = (comparison.rows[name].twin for name in RACES)
+    assert (first, third) == ("right", "right")
+    assert second.startswith("raised: RuntimeError: cudaErrorIllegalAddress")
+    assert comparison.wrong == [f"the right twin of {RACES[1]} is {second}"]
+
+
+def test_after_a_twin_that_does_not_end_come_the_others(fake_gpu, monkeypatch):
+    monkeypatch.setattr(sanitizer, "find", lambda: None)
+    monkeypatch.setattr(corpus.Runner, "_left", lambda self: 10.0)
+    [endless] = [pair.kernel for pair in corpus.PAIRS if f"{pair.tool}/{pair.name}" == RACES[1]]
+    comparison = fake_gpu(*RACES, installed=False, FAKE_ENDLESS=endless)
+    assert [comparison.rows[name].twin for name in RACES] == ["right", None, "right"]
+    assert f"the right twin of {RACES[1]} did not come to its end: not done within 5 s" in comparison.notes
 
 
 def test_a_twin_that_is_reported_or_wrong_is_a_fault():
