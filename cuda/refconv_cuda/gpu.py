@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from refconv_cuda import cuda_headers
+from refconv_cuda.compiling import compiling
 from refconv_cuda.device import KERNELS, VECTOR_BYTES, Array, DeviceMissing, Kernel, address
 from refconv_cuda.simulator import schedule
 
@@ -73,7 +74,8 @@ class Gpu:
         if wmma:
             arguments["options"] += self._wmma_options()
         try:
-            return self._cupy.RawModule(**arguments).get_function(name)  # type: ignore[no-any-return]
+            with compiling():
+                return self._cupy.RawModule(**arguments).get_function(name)  # type: ignore[no-any-return]
         except Exception as error:  # CuPy's own, of what NVRTC says
             if not wmma or not re.search(r'open source file ".*mma\.h', str(error)):
                 raise

@@ -6,9 +6,6 @@ the right shape and dtype, operands left alone. Whatever goes wrong is a `LawBro
 
 from __future__ import annotations
 
-import signal
-import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +23,9 @@ from refconv.formats import Format
 from refconv.implementation import Implementation
 from refconv.problem import OPERANDS, RESULTS, Operator, Problem
 from refconv_cuda import faults
+from refconv_cuda.compiling import pausing
 from refconv_properties.broken import LawBroken, TimeLimitExceeded, element, number, only_if
+from refconv_properties.time_limit import TimeLimit
 
 Array = npt.NDArray[Any]
 
@@ -42,11 +41,11 @@ REFUSALS = (TypeError, ValueError, OverflowError, MemoryError, RuntimeError)  # 
 class Subject:
     """An `Implementation` in one of its formats. Its three operators are called as the contract says.
 
-    time_limit: seconds for one call. on_call: told of each call (an operator, or ``supports``) before it happens, and
-    None after it, so that a process that dies or hangs in it can be explained. on_lost: where somebody watches, told of
-    an error after which this process can use the GPU no longer, and could only blame the next call; it does not return.
-    unsupported: how many examples each reason of the implementation's ``supports`` has cost; telling: how many results
-    held anything but zeros.
+    time_limit: seconds for one call, without those in which a kernel is compiled. on_call: told of each call (an
+    operator, or ``supports``) before it happens, and None after it and while a kernel is compiled, so that a process
+    that dies or hangs in it can be explained. on_lost: where somebody watches, told of an error after which this process
+    can use the GPU no longer, and could only blame the next call; it does not return. unsupported: how many examples
+    each reason of the implementation's ``supports`` has cost; telling: how many results held anything but zeros.
     """
 
     implementation: Implementation
@@ -120,9 +119,18 @@ class Subject:
 
     def _guarded(self, what: str, action: Callable[[], Any], problem: Problem, may_refuse: bool = False) -> Any:
         """Does something of the implementation's, bounded in time; whatever it raises breaks the law."""
+        limit = TimeLimit(self.time_limit)
+
+        @contextmanager
+        def pause() -> Iterator[None]:
+            self.on_call(None)
+            with limit.paused():
+                yield
+            self.on_call(what)
+
         self.on_call(what)
         try:
-            with _time_limit(self.time_limit):
+            with limit, pausing(pause):
                 return action()
         except TimeLimitExceeded:
             raise TimeLimitExceeded(f"{what} did not return within {self.time_limit:g} s on {problem}") from None
@@ -154,30 +162,6 @@ class Subject:
         if not any_shape and array.shape != shape:
             raise LawBroken(f"{operator} returned shape {array.shape}, but {RESULTS[operator]} has shape {shape}")
         return array
-
-
-@contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Raises `TimeLimitExceeded` inside after that time; in a thread that gets no signals, never."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(signum: int, frame: object) -> None:
-        # Once more a moment later: an `except` clause of the implementation may have caught this one.
-        signal.setitimer(signal.ITIMER_REAL, 0.1)
-        raise TimeLimitExceeded
-
-    before = signal.signal(signal.SIGALRM, ring)
-    started = time.monotonic()
-    remaining, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        if remaining:  # somebody else's alarm, pytest-timeout's for example
-            signal.setitimer(signal.ITIMER_REAL, max(0.001, remaining - (time.monotonic() - started)))
 
 
 def _assert_untouched(operator: Operator, name: str, now: Array, before: Array) -> None:

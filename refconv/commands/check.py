@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=read.seconds,
         default=10.0,
         metavar="SECONDS",
-        help="for one call of an operator (default 10)",
+        help="for one call of an operator, without what its kernel takes to compile (default 10)",
     )
     parser.add_argument("--jobs", type=read.positive, metavar="N", help="processes (default: one a processor)")
 

@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from refconv_cuda.compiling import compiling
+
 
 def folder() -> Path:
     """``REFCONV_CACHE_DIR``, else ``refconv`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
@@ -68,7 +70,8 @@ def _build_in(place: Path, name: str, build: Callable[[Path, Path], None]) -> Pa
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="building-", dir=place, ignore_cleanup_errors=True) as workspace:
         output = Path(workspace) / name
-        build(Path(workspace), output)
+        with compiling():
+            build(Path(workspace), output)
         os.replace(output, place / name)
     return place / name
 
