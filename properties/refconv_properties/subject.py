@@ -43,8 +43,8 @@ class Subject:
 
     time_limit: seconds for one call, without those in which a kernel is compiled. on_call: told of each call (an
     operator, or ``supports``) before it happens, and None after it and while a kernel is compiled, so that a process
-    that dies or hangs in it can be explained. on_lost: where somebody watches, told of an error after which this process
-    can use the GPU no longer, and could only blame the next call; it does not return. unsupported: how many examples
+    that dies or hangs in it can be explained. on_lost: where somebody watches, told of an error after which the process
+    can use the GPU no longer, and could only blame the next call; does not return. unsupported: how many examples
     each reason of the implementation's ``supports`` has cost; telling: how many results held anything but zeros.
     """
 

@@ -110,6 +110,18 @@ class FakeStream:
 # -- CuPy ------------------------------------------------------------------------------------------
 
 
+def as_cupy_takes_it(options, grid, block, args, ndarray):
+    """What CuPy 14 refuses to compile or launch with: `TypeError`, as it does."""
+    for name, value in (("options", options), ("grid", grid), ("block", block)):
+        if not isinstance(value, tuple):
+            raise TypeError(f"Argument '{name}' has incorrect type (expected tuple, got {type(value).__name__})")
+    for arg in args:
+        if isinstance(arg, ndarray) or arg is None or isinstance(arg, (int, float, complex, np.generic)):
+            continue
+        if not (isinstance(arg, np.ndarray) and arg.size == 1):
+            raise TypeError(f"Unsupported type {type(arg)} as a kernel parameter")
+
+
 class CupyArray(np.ndarray):
     """Stands for ``cupy.ndarray``."""
 
@@ -167,6 +179,7 @@ def cupy_for(gpu, *, seconds=1e-3, name=b"NVIDIA H200", spoil=None):
 
     class RawModule:
         def __init__(self, *, code, options, name_expressions):
+            as_cupy_takes_it(options, (), (), (), CupyArray)
             # CUDA's own headers are not for the simulator, which has its own.
             options = [option for option in options if not option.startswith("-I") or option == f"-I{KERNELS}"]
             self._module = simulator.RawModule(code=code, options=options, name_expressions=name_expressions)
@@ -175,6 +188,7 @@ def cupy_for(gpu, *, seconds=1e-3, name=b"NVIDIA H200", spoil=None):
             function = self._module.get_function(kernel)
 
             def launch(grid, block, args, **more):
+                as_cupy_takes_it((), grid, block, args, CupyArray)
                 given = [np.asarray(arg) if isinstance(arg, CupyArray) else arg for arg in args]
                 function(grid, block, given, **more)
                 if spoil is not None:
@@ -186,8 +200,16 @@ def cupy_for(gpu, *, seconds=1e-3, name=b"NVIDIA H200", spoil=None):
     def cast(make):
         return lambda *args, **more: np.asarray(make(*args, **more)).view(CupyArray)
 
-    for function in ("asarray", "ascontiguousarray", "empty", "zeros", "tile", "matmul"):
+    def matmul(a, b, **more):
+        if gpu.capturing is not None:
+            raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
+        if not (isinstance(a, CupyArray) and isinstance(b, CupyArray)):
+            raise TypeError(f"Unsupported type {type(a if not isinstance(a, CupyArray) else b)}")
+        return np.matmul(a, b, **more)
+
+    for function in ("asarray", "ascontiguousarray", "empty", "zeros", "tile"):
         setattr(cupy, function, cast(getattr(np, function)))
+    cupy.matmul = cast(matmul)
     cupy.asnumpy = lambda array: np.array(array)
     cupy.RawModule = RawModule
     cupy.random = types.SimpleNamespace(default_rng=np.random.default_rng)

@@ -77,6 +77,15 @@ def test_short_kernels_are_replayed(monkeypatch):
     assert gpu.capturing is None
 
 
+@pytest.mark.parametrize("name", ["im2col", "implicit-gemm"])
+def test_cublas_is_not_captured_and_not_timed_with_the_host(monkeypatch, name):
+    gpu = on_gpu(monkeypatch, seconds=20e-6)
+    measured = Contest(Field("gpu")).measure(case(name=name))
+    assert measured.info["timer"] == ("cuda-events" if name == "im2col" else "graph-replay")
+    assert measured.timing.median == pytest.approx(20e-6, rel=0.05)
+    assert gpu.capturing is None
+
+
 def test_a_capture_that_breaks_is_ended(gpu):
     stream = CupyStream(sys.modules["cupy"], 2**16)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_gpu import as_cupy_takes_it
 from hypothesis import given, settings
 
 from refconv import exact, windows
@@ -38,12 +39,14 @@ class _RawModule:
 
     def __init__(self, *, code, options, name_expressions):
         assert "-std=c++14" in options  # what CuPy 13 compiles with by default, said aloud
+        as_cupy_takes_it(options, (), (), (), CupyArray)
         self._module = simulator.RawModule(code=code, options=options, name_expressions=name_expressions)
 
     def get_function(self, name):
         kernel = self._module.get_function(name)
 
         def launch(grid, block, args):
+            as_cupy_takes_it((), grid, block, args, CupyArray)
             kernel(grid, block, [np.asarray(arg) if isinstance(arg, CupyArray) else arg for arg in args])
 
         return launch

@@ -340,6 +340,7 @@ import os
 import time
 from types import SimpleNamespace
 import numpy as np
+from fake_gpu import as_cupy_takes_it
 from refconv_cuda import simulator
 
 
@@ -374,6 +375,7 @@ __version__ = "14.2.0"
 
 class RawModule:
     def __init__(self, *, code, options, name_expressions):
+        as_cupy_takes_it(options, (), (), (), ndarray)
         options = [option for option in options if option.startswith("-D")]
         self._names = name_expressions
         self._module = simulator.RawModule(code=code, options=options, name_expressions=self._names, check=bool(TOOL))
@@ -387,6 +389,7 @@ class RawModule:
                 runtime.deviceSynchronize = fault
             if name == os.environ.get("FAKE_ENDLESS"):
                 time.sleep(60)
+            as_cupy_takes_it((), grid, block, args, ndarray)
             runtime.deviceSynchronize()
             try:
                 kernel(grid, block, args, shared_mem=shared_mem)
