@@ -359,6 +359,15 @@ def test_the_same_twice_is_measured_once_and_two_of_a_name_are_two():
     assert [case.spec for case in run.cases.values()] == ["windows", "lowering", "another.py:lowering"]
 
 
+def test_a_run_may_begin_behind_a_layer():
+    field = Field("cpu")
+    wanted = Wanted((TINY, "b1h6w6i2o3k3", "b1h7w7i2o3k3"), peers=["windows"], implementations=["lowering"])
+    found = choose.plan(dataclasses.replace(wanted, after="b1h6w6i2o3k3"), field)
+    assert {case.layer.name for case in found.cases} == {"b1h7w7i2o3k3"}
+    with pytest.raises(ValueError, match=r"--after nowhere must be one of the layers: b1h5w5i2o3k3p1, b1h6w6i2o3k3, "):
+        choose.plan(dataclasses.replace(wanted, after="nowhere"), field)
+
+
 def test_the_default_is_a_short_run():
     plan = choose.plan(Wanted(), Field("cpu"))
     layers = {case.layer.name: case.layer for case in plan.cases}

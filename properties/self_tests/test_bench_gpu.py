@@ -123,10 +123,10 @@ def test_after_a_fault_nothing_else_is_blamed(monkeypatch):
     with pytest.raises(RuntimeError, match=r"cudaErrorIllegalAddress"):
         run.measure(first)
     for other in others:
-        with pytest.raises(Refused, match=r"^the GPU is lost: cudaErrorIllegalAddress"):
+        with pytest.raises(Refused, match=r"^the GPU is lost since it-forward-float32-implicit-gemm: cudaErrorIllegal"):
             run.measure(other)
     assert run.failed == [(cases[0], f"RuntimeError: {FAULT}")]
-    assert (run.lost, run.too_late, run.running) == (FAULT, 2, None)
+    assert (run.lost, run.too_late, run.running) == (f"{first}: {FAULT}", 2, None)
     gone = sys.modules["cupy"].cuda.runtime
     monkeypatch.setattr(gone, "getDeviceProperties", lambda number: gpu.synchronize())
     assert machine.described("gpu")["gpu"] == told["gpu"]  # which the results want still

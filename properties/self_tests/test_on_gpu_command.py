@@ -153,6 +153,32 @@ def test_a_command_that_will_not_end_is_killed_with_its_children(tmp_path, monke
     pytest.fail("the child lives on")
 
 
+def test_a_run_that_is_killed_interrupts_its_command(tmp_path):
+    command = (
+        "import sys, time\n"
+        "print('begun', flush=True)\n"
+        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('kept', flush=True)\n"
+    )
+    log = tmp_path / "log"
+    script = (
+        "import os, sys\nfrom pathlib import Path\nfrom gpu_run import boxed\n"
+        f"boxed.run([[sys.executable, '-c', {command!r}]], Path({str(log)!r}), seconds=60,\n"
+        "          environment=dict(os.environ), label='test')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "reports")}
+    with subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: log.exists() and "begun" in log.read_text())
+        process.kill()
+    wait_for(lambda: "kept" in log.read_text())
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
 # -- the run ----------------------------------------------------------------------------------------------------------
 
 
@@ -292,6 +318,63 @@ def test_certificates_are_judged_by_the_report(machine, verdicts, status, outcom
     machine.reports, machine.status = (("certify", {"layers": rows}),), status
     found = steps.certify(machine, 1000.0)
     assert (found.status, found.told.split(";")[0]) == (outcome, told)
+
+
+class Benching(Recorded):
+    """Says of each benchmark what is next, and keeps one case of it."""
+
+    said: tuple = ()
+
+    def ran(self, arguments):
+        cli._parser().parse_args(arguments)
+        self.commands = [*getattr(self, "commands", []), arguments]
+        status, said = self.said[len(self.commands) - 1]
+        with self.log.open("a") as log:
+            log.write(said)
+        file = Path(next(after for word, after in pairwise(arguments) if word == "--out"))
+        refconv = {"machine": "nvidia-h200"}
+        stored = {"benchmarks": [1], "machine_info": {"refconv": refconv}, "datetime": "2026-01-02T03:04:05"}
+        file.write_text(json.dumps(stored))
+        return boxed.Ran(status, 1.0, False)
+
+
+FAULT = "WRONG: vgg_1-grad_input-tf32-auto: CUDARuntimeError: cudaErrorIllegalAddress\n"
+LOST = "not measured: 7 cases, because the GPU is lost since vgg_1-grad_input-tf32-torch-cudnn: cudaError\n"
+HUNG = "WRONG: rn50-a_2-forward-float32-auto did not end within 120 s, so this process ends\n"
+ONE, TWO = "nvidia-h200-2026-01-02.json", "nvidia-h200-2026-01-02-2.json"
+
+
+@pytest.mark.parametrize(
+    ("said", "after", "outcome", "told", "files"),
+    [
+        ([(0, "a table\n")], [], RIGHT, "1 cases measured", [ONE]),
+        (
+            [(1, "WRONG: vgg_1-forward-tf32-auto: off\na table\n")],
+            [],
+            WRONG,
+            "WRONG: vgg_1-forward-tf32-auto: off",
+            [ONE],
+        ),
+        (
+            [(1, f"{LOST}{FAULT}a table\n"), (0, "a table\n")],
+            ["vgg_1"],
+            WRONG,
+            "WRONG: vgg_1-grad_input-tf32-auto: CUDARuntimeError: cudaErrorIllegalAddress; 2 cases measured",
+            [ONE, TWO],
+        ),
+        ([(0, f"{LOST}a table\n"), (0, "a table\n")], ["vgg_1"], RIGHT, "2 cases measured", [ONE, TWO]),
+        ([(1, HUNG), (0, "a table\n")], ["rn50-a_2"], WRONG, f"{HUNG.strip()}; 2 cases measured", [ONE, TWO]),
+    ],
+    ids=["right", "wrong", "a fault", "a peer's fault", "an endless kernel"],
+)
+def test_behind_what_takes_a_benchmark_along_another_begins(tmp_path, said, after, outcome, told, files):
+    machine = Benching("gpu", tmp_path, {})
+    machine.log, machine.said = tmp_path / "log", said
+    found = steps.bench(machine, 400.0)
+    assert found.status == outcome
+    assert found.told.startswith(told)
+    assert [word for command in machine.commands for flag, word in pairwise(command) if flag == "--after"] == after
+    assert sorted(file.name for file in tmp_path.glob("*.json")) == sorted(files)
 
 
 # -- compute-sanitizer ------------------------------------------------------------------------------------------------

@@ -200,7 +200,7 @@ def _say(run: Run) -> None:
     for reason in dict.fromkeys(reason for _, reason in run.refused):
         _tell(f"not measured: {reason}")
     if run.too_late:
-        why = "for which there was no time" if run.lost is None else f"because the GPU is lost: {run.lost}"
+        why = "for which there was no time" if run.lost is None else f"because the GPU is lost since {run.lost}"
         _tell(f"not measured: {run.too_late} cases, {why}")
     for case, told in run.failed:
         _tell(f"WRONG: {case.id}: {told}")

@@ -21,7 +21,7 @@ class Run:
     """What `test_layers` measures. seconds: that all may take since ``started`` (`time.monotonic`); None: any time.
 
     measured, refused, failed grow as the run goes; on_case is told of each case before it begins. running: that case,
-    and since when, or None. lost: why no case after the last that failed can be measured, where a fault cost the GPU.
+    and since when, or None. lost: the id of a case whose fault cost the GPU, so that no other can be measured, and why.
     """
 
     plan: Plan
@@ -55,29 +55,29 @@ class Run:
             raise Refused(f"the {self.seconds:g} s are over")
         if self.lost is not None:
             self.too_late += 1
-            raise Refused(f"the GPU is lost: {self.lost}")
+            raise Refused(f"the GPU is lost since {self.lost}")
         self.on_case(case)
         self.running = (case, time.monotonic())
         try:
             measured = self.contest.measure(case)
         except Refused as reason:
             self.refused.append((case, str(reason)))
-            self._look()
+            self._look(case)
             raise
         except Exception as error:
             told = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
             self.failed.append((case, told))
-            self._look()
+            self._look(case)
             raise
         finally:
             self.running = None
         self.measured.append(measured)
         return measured
 
-    def _look(self) -> None:
+    def _look(self, case: Case) -> None:
         """After a case that was not measured: whether another one can be."""
-        if self.device == "gpu":
-            self.lost = faults.lost()
+        if self.device == "gpu" and (reason := faults.lost()):
+            self.lost = f"{case.id}: {reason}"
 
 
 RUN = pytest.StashKey[Run]()
