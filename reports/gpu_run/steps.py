@@ -97,8 +97,8 @@ def check(machine: Machine, seconds: float) -> Outcome:
             arguments = [word for name in names for word in ("--impl", name)]
             arguments += [word for dtype in dtypes for word in ("--dtype", dtype)]
             arguments += ["--device", machine.device, "--examples", str(examples), "--seed", str(examples)]
-            # The first call compiles, when all processes do.
-            arguments += ["--time-limit", "60", "--database", "none", "--json", str(file)]
+            # The first call loads CuPy and its kernels, when all processes do.
+            arguments += ["--time-limit", "30", "--database", "none", "--json", str(file)]
             ran = machine.refconv((until - time.monotonic()) / (len(groups) - number), "check", *arguments)
             late = late or ran.late
             laws = [(run, law) for run in _json(file).get("runs", []) for law in run["laws"]]
