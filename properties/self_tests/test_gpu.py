@@ -206,8 +206,22 @@ def test_wmma_is_found_where_cuda_is_said_to_be(nothing_installed, monkeypatch, 
     folder = include_folder(tmp_path / "include", 12090)
     monkeypatch.setenv("CUDA_HOME", str(tmp_path))
     assert cuda_headers.of_wmma(12) == [folder]
-    assert cuda_headers.of_wmma(13) == []  # another CUDA's would not fit
+    assert cuda_headers.of_wmma(11) == []  # another CUDA's would not fit
     (folder / "crt" / "mma.h").unlink()
+    assert cuda_headers.of_wmma(12) == []
+
+
+def test_a_compiler_of_cuda_13_takes_headers_of_cuda_12_where_there_are_no_others(
+    nothing_installed, monkeypatch, tmp_path
+):
+    older = include_folder(tmp_path / "older" / "include", 12080)
+    monkeypatch.setenv("CUDA_PATH", str(tmp_path / "older"))
+    assert cuda_headers.of_wmma(13) == [older]
+    newer = include_folder(tmp_path / "newer" / "include", 13000)
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path / "newer"))
+    assert cuda_headers.of_wmma(13) == [newer]
+    assert cuda_headers.of_wmma(12) == [older]
+    monkeypatch.delenv("CUDA_PATH")
     assert cuda_headers.of_wmma(12) == []
 
 

@@ -11,13 +11,17 @@ import tomllib
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import on_gpu
 import pytest
-from gpu_run import boxed, checkout, corpus, sanitizer, steps
+from gpu_run import boxed, checkout, corpus, sanitizer, steps, unavailable
 from gpu_run.steps import COULD_NOT, RIGHT, WRONG, Machine, Outcome, Step
 
 from refconv import cli
+from refconv.implementation import Implementation
+from refconv.problem import OPERATORS
+from refconv_cuda.convolution import implicit_gemm
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, str(ROOT / "reports/on_gpu.py"))
@@ -240,8 +244,14 @@ class Recorded(Machine):
 
     def python(self, seconds, *commands):
         return [
-            self.ran(arguments[2:]) if arguments[1] == "refconv" else boxed.Ran(1, 1.0, False) for arguments in commands
+            self.ran(arguments[2:]) if arguments[1] == "refconv" else self.asked(arguments) for arguments in commands
         ]
+
+    def asked(self, arguments):
+        assert arguments[:3] == ["-m", "gpu_run.unavailable", "gpu"]
+        missing = {"implicit-gemm": {"bfloat16": "bfloat16 arrays need ml_dtypes"}}
+        Path(arguments[3]).write_text(json.dumps(missing))
+        return boxed.Ran(0, 1.0, False)
 
     def ran(self, arguments):
         cli._parser().parse_args(arguments)  # or SystemExit
@@ -283,11 +293,11 @@ def laws(*verdicts):
             laws("held", "skipped"),
             0,
             RIGHT,
-            "1 held with 50 examples; 1 held with 400 examples; 1 held with 3000 examples",
+            "1 held with 50 examples; 1 held with 400 examples; 1 held with 3000 examples; some not in bfloat16",
         ),
         (laws("held", "broken"), 1, WRONG, "broken: law1 on im2col float32"),
         (laws("held", "broken"), 130, WRONG, "broken: law1 on im2col float32"),
-        (laws("held"), 130, RIGHT, "1 held with 50 examples"),
+        (laws("held"), 130, RIGHT, "1 held with 50 examples; some not in bfloat16"),
         ({"runs": []}, 130, COULD_NOT, "last words"),
         ({}, 2, COULD_NOT, "im2col, implicit-gemm: last words"),
         (laws("held"), 2, COULD_NOT, "im2col, implicit-gemm: last words"),
@@ -301,6 +311,18 @@ def test_the_laws_are_judged_by_the_report(machine, report, status, outcome, tol
     [_, first, *_] = machine.commands
     words = [word for flag, word in pairwise(first) if flag in ("--impl", "--dtype")]
     assert words == ["im2col", "implicit-gemm", "float32", "float64"]
+
+
+def test_formats_that_cannot_be_had_here_are_named(monkeypatch):
+    lacks = "bfloat16 arrays need CuPy 14 or later"
+    device = SimpleNamespace(architecture=90, lacks=lambda dtype: lacks if dtype == "bfloat16" else None)
+    monkeypatch.setattr(unavailable, "load", lambda name, device_: described(name))
+
+    def described(name):
+        target = implicit_gemm.at(device)
+        return Implementation(name, target.name, "gpu", target.dtypes, OPERATORS, target)
+
+    assert unavailable.unavailable("it", "gpu") == {"bfloat16": f"implicit-gemm in bfloat16: {lacks}"}
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,8 @@ def check(machine: Machine, seconds: float) -> Outcome:
         return Outcome(WRONG, f"broken: {', '.join(broken[:4])}{' ...' if len(broken) > 4 else ''}", late)
     if failed or not told:
         return Outcome(COULD_NOT, "; ".join(failed) or boxed.last_line(machine.log), late)
+    left_out = {dtype for missing in _json(machine.folder / "unavailable.json").values() for dtype in missing}
+    told += [f"some not in {', '.join(sorted(left_out))}"] if left_out else []
     return Outcome(RIGHT, "; ".join(told), late)
 
 
@@ -218,20 +220,22 @@ STEPS = (
 
 
 def _by_dtypes(machine: Machine) -> list[tuple[tuple[str, ...], list[str]]]:
-    """Our implementations, those with the same dtypes together; a dtype that needs a missing package is left out."""
-    file = machine.folder / "implementations.json"
+    """Our implementations, those with the same dtypes together; what cannot be had here is left out."""
+    file, missing = machine.folder / "implementations.json", machine.folder / "unavailable.json"
     machine.refconv(60, "implementations", "--json", str(file))
+    offered = {
+        row["implementation"]: row["dtypes"]
+        for row in _json(file).get("implementations", [])
+        if row["implementation"] in checkout.kernels() and "dtypes" in row
+    }
+    machine.python(120, ["-m", "gpu_run.unavailable", machine.device, str(missing), *offered])
+    unavailable = _json(missing)
     groups: dict[tuple[str, ...], list[str]] = {}
-    missing = () if _has_bfloat16(machine) else ("bfloat16",)
-    for row in _json(file).get("implementations", []):
-        if row["implementation"] in checkout.kernels() and "dtypes" in row:
-            dtypes = tuple(dtype for dtype in row["dtypes"] if dtype not in missing)
-            groups.setdefault(dtypes, []).append(row["implementation"])
+    for name, names in offered.items():
+        dtypes = tuple(dtype for dtype in names if dtype not in unavailable.get(name, {}))
+        if dtypes:
+            groups.setdefault(dtypes, []).append(name)
     return list(groups.items())
-
-
-def _has_bfloat16(machine: Machine) -> bool:
-    return machine.python(60, ["-c", "import ml_dtypes"])[0].status == 0
 
 
 def _json(file: Path) -> dict[str, Any]:
