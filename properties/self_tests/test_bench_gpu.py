@@ -195,6 +195,16 @@ def test_operands_are_drawn_where_they_are_used(gpu):
         assert 0 < np.abs(values).max() <= pair.most
 
 
+def test_without_curand_they_are_drawn_by_the_host(gpu, monkeypatch):
+    def missing(seed):
+        raise ImportError("libcurand.so.10: cannot open shared object file")
+
+    monkeypatch.setattr(sys.modules["cupy"].random, "default_rng", missing)
+    pair = Field("gpu").exact("forward", PROBLEM, 5, "float32")
+    assert type(pair.first).__module__ == type(pair.second).__module__ == "cupy"
+    assert Contest(Field("gpu")).measure(case()).info["certified"]
+
+
 def test_too_many_terms_are_thinned_there_too(gpu):
     problem = Problem.parse("b1h9w9i64o2k9p4")  # more terms than bfloat16 can count
     pair = Field("gpu").exact("forward", problem, 1, "float16")
