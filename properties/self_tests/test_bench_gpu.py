@@ -195,6 +195,15 @@ def test_operands_are_drawn_where_they_are_used(gpu):
         assert 0 < np.abs(values).max() <= pair.most
 
 
+def test_operands_that_do_not_fit_are_nobodys_fault(gpu, monkeypatch):
+    def exact(self, *arguments):
+        raise MemoryError("Out of memory allocating 1 byte")
+
+    monkeypatch.setattr(Field, "exact", exact)
+    with pytest.raises(Refused, match=r"^it: its operands need more memory than there is$"):
+        Contest(Field("gpu")).measure(case())
+
+
 def test_without_curand_they_are_drawn_by_the_host(gpu, monkeypatch):
     def missing(seed):
         raise ImportError("libcurand.so.10: cannot open shared object file")

@@ -117,6 +117,8 @@ class Contest:
                 self._cell = _Cell(case, self.field, self.seed)
             except ValueError as reason:
                 raise Refused(str(reason)) from reason
+            except MemoryError as error:
+                raise Refused(f"{case.layer.name}: its operands need more memory than there is") from error
         return self._cell
 
     def _certify(self, case: Case, contestant: Contestant, cell: _Cell) -> str | None:
