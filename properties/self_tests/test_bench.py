@@ -327,6 +327,24 @@ def test_an_interrupted_run_keeps_what_it_has(mine, tmp_path):
     assert TINY in out
 
 
+def test_a_run_that_is_killed_has_kept_what_it_had(mine, tmp_path):
+    file = tmp_path / "run.json"
+    command = ["refconv", "bench", TINY, "b1h6w6i2o3k3", "--device", "cpu", "--operator", "forward"]
+    command += ["--peer", "windows", "--impl", mine(SLOW), "--out", str(file)]
+    with subprocess.Popen(
+        command, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr:
+            if line.startswith("b1h6w6"):
+                break
+        process.kill()
+        process.communicate(timeout=30)
+    stored = results.read(file)
+    assert stored["benchmarks"][0]["extra_info"]["implementation"] == "windows"
+    assert stored["benchmarks"][0]["stats"]["median"] > 0
+    assert {"machine_info", "commit_info", "benchmarks", "datetime", "version"} <= stored.keys()
+
+
 def test_a_budget(monkeypatch, capsys, tmp_path):
     wanted = Wanted((TINY,), operators=["forward"], peers=["windows"], implementations=["lowering"])
     run = prepared(wanted, "cpu", seconds=1e6)
@@ -352,6 +370,15 @@ def test_the_same_twice_is_measured_once_and_two_of_a_name_are_two():
     twice = choose.Plan((*found.cases, dataclasses.replace(found.cases[1], spec="another.py:lowering")))
     run = Run(twice, Contest(field))
     assert [case.spec for case in run.cases.values()] == ["windows", "lowering", "another.py:lowering"]
+
+
+def test_a_run_may_begin_behind_a_layer():
+    field = Field("cpu")
+    wanted = Wanted((TINY, "b1h6w6i2o3k3", "b1h7w7i2o3k3"), peers=["windows"], implementations=["lowering"])
+    found = choose.plan(dataclasses.replace(wanted, after="b1h6w6i2o3k3"), field)
+    assert {case.layer.name for case in found.cases} == {"b1h7w7i2o3k3"}
+    with pytest.raises(ValueError, match=r"--after nowhere must be one of the layers: b1h5w5i2o3k3p1, b1h6w6i2o3k3, "):
+        choose.plan(dataclasses.replace(wanted, after="nowhere"), field)
 
 
 def test_the_default_is_a_short_run():

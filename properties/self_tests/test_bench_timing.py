@@ -67,6 +67,30 @@ def test_what_cannot_be_captured_is_timed_by_events(gpu):
     assert found.timer == "cuda-events"
 
 
+def test_what_cannot_be_captured_is_not_timed_with_the_host(gpu):
+    def call(i):
+        gpu.launch(30e-6)
+        gpu.now += 400e-6  # Python, between two launches
+        gpu.launch(70e-6)
+
+    found = on_stream(FakeStream(gpu, capturable=False), call, seconds=0.1)
+    assert found.timer == "cuda-events"
+    assert found.median == pytest.approx(100e-6, rel=0.02)
+
+
+def test_a_host_that_is_late_once_is_not_taken_for_another_stream(gpu):
+    stream, late = FakeStream(gpu), [3e-3, 3e-3]
+
+    def synchronize():
+        gpu.synchronize()
+        gpu.now += late.pop() if late and gpu.launched else 0.0
+
+    stream.synchronize = synchronize
+    found = on_stream(stream, lambda i: gpu.launch(2e-3), seconds=0.05)
+    assert not late
+    assert found.median == pytest.approx(2e-3)
+
+
 def test_each_replay_begins_with_a_cold_cache(gpu):
     timed(gpu, 3 * TICK)
     replays = [place for place, (_, seconds) in enumerate(gpu.launched) if seconds == 256 * 3 * TICK]
