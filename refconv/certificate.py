@@ -177,7 +177,7 @@ class Expected:
             value = element(self.operator, index, self.pair.first, self.pair.second, self.problem)
             return Certificate(Wrong(index, result[index].item(), value), 1, *verdict)
         differs = (projected != self._projected).any(axis=-1)
-        places = [(int(row), int(column)) for row, column in self.xp.argwhere(differs)]
+        places = [(row, column) for row, column in self.xp.argwhere(differs).tolist()]
         if places:
             return Certificate(self._first_wrong(result, places[0]), len(places), *verdict)
         for index, value in self._samples.items():

@@ -28,6 +28,7 @@ from gpu_run.steps import COULD_NOT, RIGHT, STEPS, WRONG, Machine, Outcome, Step
 
 BUDGET = 840.0  # seconds
 RESERVE = 10.0  # of them for the archive
+ANSWER = 120.0  # seconds for CuPy to say whether there is a GPU: the first process on a machine loads everything
 WORDS = {RIGHT: "right", WRONG: "WRONG", COULD_NOT: "could not run"}
 INTERRUPTED = 130
 
@@ -129,7 +130,11 @@ def _table(done: list[Done]) -> str:
 def _no_gpu(environment: dict[str, str]) -> str:
     """Why there is no GPU to run on, or an empty string. Asked in another process: this one needs no CUDA context."""
     ask = "from refconv_cuda import cupy_wheels; print(cupy_wheels.unavailable() or '')"
-    done = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", ask]
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=ANSWER)
+    except subprocess.TimeoutExpired:
+        return f"CuPy has not answered for {ANSWER:.0f} s"
     return (
         done.stdout.strip() if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no reason given"])[-1]
     )

@@ -16,6 +16,9 @@ from importlib import metadata
 from pathlib import Path
 
 WMMA = ("mma.h", "crt/mma.h")
+# By the compiler's CUDA: whose headers it takes. wmma's wrap words of the compiler's own, and those of 12.8, which
+# Triton 3.6 has beside a PyTorch for CUDA 13, give the same code with NVRTC 13.
+FITTING = {13: (13, 12)}
 
 
 def install(major: int) -> str:
@@ -42,11 +45,16 @@ def of_wheels(major: int) -> list[Path]:
 
 
 def of_wmma(major: int) -> list[Path]:
-    """Include folders of that CUDA that between them have `WMMA`; none where nothing is found."""
-    for folders in _places(major):
-        whole = all(any((folder / header).is_file() for folder in folders) for header in WMMA)
-        if whole and _major(folders) == major:
-            return folders
+    """Include folders that between them have `WMMA`, for the compiler of that CUDA; none where nothing is found."""
+    whole = [
+        folders
+        for folders in _places(major)
+        if all(any((folder / header).is_file() for folder in folders) for header in WMMA)
+    ]
+    for fitting in FITTING.get(major, (major,)):
+        for folders in whole:
+            if _major(folders) == fitting:
+                return folders
     return []
 
 

@@ -13,7 +13,7 @@ import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from refconv.problem import Problem
 
@@ -74,7 +74,13 @@ class Channel:
             self._write(Status(now.test, now.examples, now.problem, now.seed, operator, time.monotonic()))
 
         searching.on_example = on_example
+
+        def on_lost(reason: str) -> NoReturn:
+            self._tell("lost", reason=reason)
+            os._exit(0)  # the call is not over: whoever listens knows what was running
+
         searching.conv.on_call = on_call
+        searching.conv.on_lost = on_lost
 
     def finished(self, test: str, result: Result) -> None:
         """Tells a law's result."""

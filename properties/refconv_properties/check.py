@@ -160,6 +160,8 @@ class Check:
                     if worker.running:  # it ended without a result: a fault of the suite itself
                         raise CannotRun(_last_words(worker, _without_result(worker)))
                     worker.running = test
+                case {"event": "lost", "reason": reason}:
+                    worker.stopped_because = reason
                 case {"event": "finished", "test": test, "result": result}:
                     worker.running = ""
                     self._results[test] = Result.loads(result)

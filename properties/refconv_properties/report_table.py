@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from refconv.problem import Problem
 from refconv_properties.geometry import CELLS
-from refconv_properties.report import Result, by_run, counterexample_text, coverage_of, summary, verdict
+from refconv_properties.report import Result, Run, by_run, counterexample_text, coverage_of, summary, verdict
 from refconv_properties.search import Outcome
 
 STYLES = {"held": "green", "broken": "bold red", "skipped": "dim", "vacuous": "yellow", "not offered": "yellow"}
@@ -61,13 +62,19 @@ def _size(result: Result) -> tuple[int, int, str]:
     return problem.multiplications, len(str(problem)), str(problem)
 
 
+def _with_a_column_each(runs: Iterable[Run], first: str) -> Table:
+    """No rows yet: a column of that name, and one a run."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column(first)
+    for run in runs:
+        table.add_column(Text(f"{run.implementation}\n{run.device}\n{run.dtype}"), justify="right")
+    return table
+
+
 def _table(results: list[Result]) -> Table:
     """One row a law, one column a run."""
     runs = by_run(results)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("law")
-    for run in runs:
-        table.add_column(Text(f"{run.implementation}\n{run.device}\n{run.dtype}"), justify="right")
+    table = _with_a_column_each(runs, "law")
     for name in dict.fromkeys(result.outcome.law for result in results):
         cells = []
         for outcomes in runs.values():
@@ -83,10 +90,7 @@ def _table(results: list[Result]) -> Table:
 def _coverage(results: list[Result]) -> Table:
     """One row a geometry cell, one column a run."""
     runs = by_run(results)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("examples in geometry cell")
-    for run in runs:
-        table.add_column(Text(f"{run.implementation}\n{run.device}\n{run.dtype}"), justify="right")
+    table = _with_a_column_each(runs, "examples in geometry cell")
     counts = [coverage_of(outcomes) for outcomes in runs.values()]
     for cell in CELLS:
         row = [count[cell] for count in counts]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from refconv import exact
 from refconv.formats import Format
 from refconv.implementation import Implementation
 from refconv.problem import OPERANDS, RESULTS, Operator, Problem
+from refconv_cuda import faults
 from refconv_cuda.compiling import pausing
 from refconv_properties.broken import LawBroken, TimeLimitExceeded, element, number, only_if
 from refconv_properties.time_limit import TimeLimit
@@ -47,14 +48,16 @@ class Subject:
 
     time_limit: seconds for one call, without those in which a kernel is compiled. on_call: told of each call (an
     operator, or ``supports``) before it happens, and None after it and while a kernel is compiled, so that a process
-    that dies or hangs in it can be explained. unsupported: how many examples each reason of the implementation's
-    ``supports`` has cost; telling: how many results held anything but zeros.
+    that dies or hangs in it can be explained. on_lost: where somebody watches, told of an error after which the process
+    can use the GPU no longer, and could only blame the next call; does not return. unsupported: how many examples
+    each reason of the implementation's ``supports`` has cost; telling: how many results held anything but zeros.
     """
 
     implementation: Implementation
     format: Format
     time_limit: float = 10.0
     on_call: Callable[[str | None], None] = lambda what: None
+    on_lost: Callable[[str], NoReturn] | None = None
     unsupported: dict[str, int] = field(default_factory=dict)
     telling: int = 0
 
@@ -154,6 +157,8 @@ class Subject:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            if self.on_lost is not None and self.implementation.device == "gpu" and faults.lost():
+                self.on_lost(f"{what} raised {_described(error)}{_where(error)}, and no GPU is left to this process")
             if may_refuse and isinstance(error, REFUSALS):
                 raise Refused(error) from error
             raise LawBroken(f"{what} raised {_described(error)}{_where(error)}") from error

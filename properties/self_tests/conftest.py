@@ -1,9 +1,14 @@
-"""`refconv` as a user runs it: a command in a process of its own. What all its tests expect is asserted here."""
+"""`refconv` as a user runs it: a command in a process of its own, where what all its tests expect is asserted.
+
+Besides, what tests of different subjects need: the simulator's compilers one by one, and Hypothesis without a database.
+"""
 
 import functools
+import importlib.util
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+pytest.register_assert_rewrite("kernel_checks")  # before a test imports it
 
 PLANTED = Path(__file__).parent / "planted"
 TIMEOUT = 60
+COMPILERS = ("ziglang", "g++")
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,36 @@ def run(*command, cwd=None, **variables):
     assert "Traceback" not in out + err, out + err
     assert "\x1b" not in out + err
     return Ran(process.returncode, out, err)
+
+
+def use_compiler(choice, patch):
+    """Makes one of `COMPILERS` the simulator's, or skips where it is not installed."""
+    if choice == "ziglang":
+        if importlib.util.find_spec("ziglang") is None:
+            pytest.skip("ziglang is not installed")
+        patch.delenv("REFCONV_CXX", raising=False)
+    else:
+        if shutil.which(choice) is None:
+            pytest.skip(f"{choice} is not installed")
+        patch.setenv("REFCONV_CXX", choice)
+
+
+@pytest.fixture(scope="module", params=COMPILERS)
+def compiler(request):
+    """The name of the compiler in use: the tests of a file run with each."""
+    with pytest.MonkeyPatch.context() as patch:
+        use_compiler(request.param, patch)
+        yield request.param
+
+
+@pytest.fixture
+def no_database():
+    """Hypothesis without its database: no test is to find what another one, or an earlier run, has left."""
+    hypothesis.settings.register_profile("before", hypothesis.settings.default)
+    hypothesis.settings.register_profile("refconv-self-tests", database=None)
+    hypothesis.settings.load_profile("refconv-self-tests")
+    yield
+    hypothesis.settings.load_profile("before")
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,11 @@ import numpy as np
 from refconv_cuda import simulator
 from refconv_cuda.device import KERNELS
 
-ENQUEUE = 5e-6  # seconds of the host for a launch
-GRAPH = 8e-6
-MARK = 1e-6
+TICK = 2.0**-20  # seconds; floats add, subtract and average whole ticks without rounding, so tests may ask for equality
+ENQUEUE = 5 * TICK  # of the host, for a launch
+GRAPH = 8 * TICK  # for that of a graph
+MARK = TICK  # to record an event
+EVICT = 50 * TICK  # of the stream, for a write that fills the cache
 
 
 class NotReady(RuntimeError):
@@ -22,15 +24,18 @@ class NotReady(RuntimeError):
 
 
 class FakeGpu:
-    """now: seconds of the host. launched: what each launch took, and on which stream."""
+    """now: seconds of the host. launched: what each launch took, and on which stream. fault: of a kernel; from then on
+    whatever waits for the GPU raises it, and so does a launch.
+    """
 
     def __init__(self):
-        self.now, self.busy, self.launched = 0.0, {}, []
+        self.now, self.busy, self.launched, self.fault = 0.0, {}, [], None
         self.capturing = None
         self.current = "default"
 
     def launch(self, seconds, *, stream=None, enqueue=ENQUEUE):
         """Work of some seconds, on the current stream unless another is named."""
+        self._look()
         stream = self.current if stream is None else stream
         self.now += enqueue
         if self.capturing is not None and stream == self.current:
@@ -52,15 +57,21 @@ class FakeGpu:
 
     def wait(self, event):
         """The host waits."""
+        self._look()
         self.now = max(self.now, event)
 
     def synchronize(self):
         """The host waits for all streams."""
+        self._look()
         self.now = max([self.now, *self.busy.values()])
 
     def clock(self):
         """The host's clock."""
         return self.now
+
+    def _look(self):
+        if self.fault is not None:
+            raise RuntimeError(self.fault)
 
 
 class FakeStream:
@@ -82,7 +93,7 @@ class FakeStream:
         return self.gpu.record(self.name)
 
     def evict(self):
-        self.gpu.launch(50e-6, stream=self.name)
+        self.gpu.launch(EVICT, stream=self.name)
 
     def capture(self, calls):
         if not self.capturable:
@@ -101,6 +112,18 @@ class FakeStream:
 # -- CuPy ------------------------------------------------------------------------------------------
 
 
+def as_cupy_takes_it(options, grid, block, args, ndarray):
+    """What CuPy 14 refuses to compile or launch with: `TypeError`, as it does."""
+    for name, value in (("options", options), ("grid", grid), ("block", block)):
+        if not isinstance(value, tuple):
+            raise TypeError(f"Argument '{name}' has incorrect type (expected tuple, got {type(value).__name__})")
+    for arg in args:
+        if isinstance(arg, ndarray) or arg is None or isinstance(arg, (int, float, complex, np.generic)):
+            continue
+        if not (isinstance(arg, np.ndarray) and arg.size == 1):
+            raise TypeError(f"Unsupported type {type(arg)} as a kernel parameter")
+
+
 class CupyArray(np.ndarray):
     """Stands for ``cupy.ndarray``."""
 
@@ -109,7 +132,7 @@ class CupyArray(np.ndarray):
     @property
     def data(self):
         """Only as `CupyStream` uses it."""
-        return types.SimpleNamespace(memset_async=lambda value, size, stream: stream.gpu.launch(50e-6, stream=stream))
+        return types.SimpleNamespace(memset_async=lambda value, size, stream: stream.gpu.launch(EVICT, stream=stream))
 
 
 class _Event:
@@ -147,7 +170,7 @@ class _Stream:
         return graph
 
 
-def cupy_for(gpu, *, seconds=1e-3, name=b"NVIDIA H200", spoil=None):
+def cupy_for(gpu, *, seconds=1000 * TICK, name=b"NVIDIA H200", spoil=None):
     """A module as CuPy 14 is, whose kernels take so many seconds each.
 
     spoil: called with the arguments of each launch after it, to make its result wrong.
@@ -158,6 +181,7 @@ def cupy_for(gpu, *, seconds=1e-3, name=b"NVIDIA H200", spoil=None):
 
     class RawModule:
         def __init__(self, *, code, options, name_expressions):
+            as_cupy_takes_it(options, (), (), (), CupyArray)
             # CUDA's own headers are not for the simulator, which has its own.
             options = [option for option in options if not option.startswith("-I") or option == f"-I{KERNELS}"]
             self._module = simulator.RawModule(code=code, options=options, name_expressions=name_expressions)
@@ -166,6 +190,7 @@ def cupy_for(gpu, *, seconds=1e-3, name=b"NVIDIA H200", spoil=None):
             function = self._module.get_function(kernel)
 
             def launch(grid, block, args, **more):
+                as_cupy_takes_it((), grid, block, args, CupyArray)
                 given = [np.asarray(arg) if isinstance(arg, CupyArray) else arg for arg in args]
                 function(grid, block, given, **more)
                 if spoil is not None:
@@ -177,8 +202,16 @@ def cupy_for(gpu, *, seconds=1e-3, name=b"NVIDIA H200", spoil=None):
     def cast(make):
         return lambda *args, **more: np.asarray(make(*args, **more)).view(CupyArray)
 
-    for function in ("asarray", "ascontiguousarray", "empty", "zeros", "tile", "matmul"):
+    def matmul(a, b, **more):
+        if gpu.capturing is not None:
+            raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
+        if not (isinstance(a, CupyArray) and isinstance(b, CupyArray)):
+            raise TypeError(f"Unsupported type {type(a if not isinstance(a, CupyArray) else b)}")
+        return np.matmul(a, b, **more)
+
+    for function in ("asarray", "ascontiguousarray", "empty", "zeros", "tile"):
         setattr(cupy, function, cast(getattr(np, function)))
+    cupy.matmul = cast(matmul)
     cupy.asnumpy = lambda array: np.array(array)
     cupy.RawModule = RawModule
     cupy.random = types.SimpleNamespace(default_rng=np.random.default_rng)
@@ -187,6 +220,7 @@ def cupy_for(gpu, *, seconds=1e-3, name=b"NVIDIA H200", spoil=None):
     runtime = types.SimpleNamespace(
         getDevice=lambda: 0,
         getDeviceCount=lambda: 1,
+        deviceSynchronize=gpu.synchronize,
         runtimeGetVersion=lambda: 13000,
         driverGetVersion=lambda: 13000,
         deviceGetAttribute=lambda attribute, device: attributes[attribute],

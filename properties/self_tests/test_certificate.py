@@ -241,12 +241,24 @@ def test_the_command_names_a_wrong_element(refconv):
         ("returns_none.py:Conv", "forward returned NoneType, not an array"),
         ("kills_process.py:Conv", "the process was killed by SIGSEGV while grad_input of b2h8w8i4o8k3s2p1"),
         ("never_returns_c.py:Conv", "did not return within 0.5 s, and had to be ended"),
+        ("loses_the_gpu.py:Late", "grad_input raised RuntimeError: cudaErrorIllegalAddress"),
+        ("loses_the_gpu.py:Endless", "BROKEN: grad_input of b2h8w8i4o8k3s2p1, b2h8w8i4o8k3s2p1, did not return within"),
     ],
 )
 def test_the_command_has_a_sentence_for_what_goes_wrong(refconv, planted, words):
     ran = refconv("certify", "b2h8w8i4o8k3s2p1", "--impl", f"{PLANTED}/{planted}", "--time-limit", "0.5")
     assert words in ran.out
     assert ran.status == 1
+
+
+def test_nothing_is_blamed_for_what_follows_a_fault_on_a_gpu(refconv, tmp_path):
+    problems, report = ("b2h8w8i4o8k3p1", "b2h8w8i4o8k3s2p1", "b2h8w8i4o8k1"), tmp_path / "report.json"
+    ran = refconv("certify", *problems, "--impl", f"{PLANTED}/loses_the_gpu.py:Late", "--json", str(report))
+    assert ran.status == 1
+    lost = f"BROKEN: grad_input of {problems[1]}; nothing more can be tried, the GPU is lost: cudaErrorIllegalAddress"
+    assert lost in ran.out
+    rows = json.loads(report.read_text())["layers"]
+    assert [row["verdict"] for row in rows] == ["held"] * 4 + ["broken"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from refconv.implementation import ImplementationError, load
+from refconv.problem import Problem
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +114,18 @@ def test_a_process_that_dies_is_a_broken_law_and_another_takes_over(check, spec,
     assert ran.status == 1
     assert ran.verdicts == dict.fromkeys(LAWS, "broken")
     assert [ran.counterexample(law)["explanation"][0] for law in LAWS] == [told] * len(LAWS)
+
+
+def test_after_a_fault_on_a_gpu_another_process_takes_over(check):
+    laws = ("index-sum", "batch", "repeat")
+    named = (word for law in laws for word in ("--law", law))
+    ran = check("loses_the_gpu.py:Conv", "--dtype", "float32", "--examples", "15", "--seed", "1", *named)
+    told = r"grad_input raised RuntimeError: cudaErrorIllegalAddress: .* \(loses_the_gpu.py:\d+\), and no GPU is left"
+    for law, verdict in ran.verdicts.items():
+        assert verdict == "broken"
+        found = ran.counterexample(law)
+        assert re.match(told, found["explanation"][0])
+        assert max(Problem.parse(found["problem"]).stride) > 1  # not whatever came next, shrunk
 
 
 def test_what_killed_a_process_does_so_again(check, refconv):

@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 
 import ml_dtypes  # noqa: F401 (adds bfloat16 to NumPy)
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_checks import assert_exact
 
-from refconv import exact, index_sum
 from refconv.layers import Layer, read
-from refconv.problem import OPERANDS, OPERATORS, Problem
+from refconv.problem import OPERATORS, Problem
 from refconv_cuda import choose, convolution, device
 from refconv_cuda.launchers.auto import Auto
 from refconv_cuda.launchers.work import dense_product_shape, least_elements, product_shape, tiled
@@ -108,12 +107,7 @@ def test_every_kernel_is_somebodys_choice():
 @given(problem=strategies.problems(), seed=strategies.seeds(), operator=st.sampled_from(OPERATORS))
 def test_what_is_chosen_is_the_index_sum(dtype, problem, seed, operator):
     auto = AUTO.at(SIMULATOR).in_format(dtype)
-    o = exact.operands(problem, seed, dtype, operators=(operator,))
-    first, second = (getattr(o, name) for name in OPERANDS[operator])
-    expected = getattr(index_sum, operator)(first, second, problem)
-    result = getattr(auto, operator)(first, second, problem)
-    assert result.dtype == expected.dtype
-    assert np.array_equal(result, expected)
+    assert_exact(auto, operator, problem, seed, dtype)
 
 
 # -- overruling -------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_gpu import as_cupy_takes_it
 from hypothesis import given, settings
 
 from refconv import exact, windows
@@ -38,12 +39,14 @@ class _RawModule:
 
     def __init__(self, *, code, options, name_expressions):
         assert "-std=c++14" in options  # what CuPy 13 compiles with by default, said aloud
+        as_cupy_takes_it(options, (), (), (), CupyArray)
         self._module = simulator.RawModule(code=code, options=options, name_expressions=name_expressions)
 
     def get_function(self, name):
         kernel = self._module.get_function(name)
 
         def launch(grid, block, args):
+            as_cupy_takes_it((), grid, block, args, CupyArray)
             kernel(grid, block, [np.asarray(arg) if isinstance(arg, CupyArray) else arg for arg in args])
 
         return launch
@@ -203,8 +206,22 @@ def test_wmma_is_found_where_cuda_is_said_to_be(nothing_installed, monkeypatch, 
     folder = include_folder(tmp_path / "include", 12090)
     monkeypatch.setenv("CUDA_HOME", str(tmp_path))
     assert cuda_headers.of_wmma(12) == [folder]
-    assert cuda_headers.of_wmma(13) == []  # another CUDA's would not fit
+    assert cuda_headers.of_wmma(11) == []  # another CUDA's would not fit
     (folder / "crt" / "mma.h").unlink()
+    assert cuda_headers.of_wmma(12) == []
+
+
+def test_a_compiler_of_cuda_13_takes_headers_of_cuda_12_where_there_are_no_others(
+    nothing_installed, monkeypatch, tmp_path
+):
+    older = include_folder(tmp_path / "older" / "include", 12080)
+    monkeypatch.setenv("CUDA_PATH", str(tmp_path / "older"))
+    assert cuda_headers.of_wmma(13) == [older]
+    newer = include_folder(tmp_path / "newer" / "include", 13000)
+    monkeypatch.setenv("CUDA_HOME", str(tmp_path / "newer"))
+    assert cuda_headers.of_wmma(13) == [newer]
+    assert cuda_headers.of_wmma(12) == [older]
+    monkeypatch.delenv("CUDA_PATH")
     assert cuda_headers.of_wmma(12) == []
 
 

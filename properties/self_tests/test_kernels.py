@@ -2,22 +2,23 @@
 
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import ml_dtypes  # noqa: F401 (adds bfloat16 to NumPy)
 import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from kernel_checks import Imaginary, assert_exact, assert_same, imagined, kernel_of, shapes_of
 
-from refconv import exact, index_sum, lowering
+from refconv import exact, lowering
 from refconv.problem import OPERANDS, OPERATORS, Padding, Pair, Problem
 from refconv_cuda import convolution, device, geometry
 from refconv_cuda.device import KERNELS
 from refconv_cuda.launchers.direct import Direct
 from refconv_cuda.launchers.im2col import Im2col
 from refconv_cuda.launchers.implicit_gemm import LARGE, SMALL, ImplicitGemm, Tile
-from refconv_cuda.simulator import CompileError, RawModule, Schedule, checked, memory, scheduled
+from refconv_cuda.simulator import CompileError, Schedule, checked, memory, scheduled
 from refconv_cuda.target import FILLING_BLOCKS
 from refconv_properties import strategies
 
@@ -36,23 +37,6 @@ IMPLEMENTATIONS = {
 every_implementation = pytest.mark.parametrize("implementation", IMPLEMENTATIONS.values(), ids=IMPLEMENTATIONS)
 every_operator = pytest.mark.parametrize("operator", OPERATORS)
 dtypes = st.sampled_from(["float32", "float64", "float16", "bfloat16"])
-
-
-def shapes_of(problem):
-    return {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
-
-
-def assert_same(actual, expected):
-    assert actual.dtype == expected.dtype
-    assert actual.shape == expected.shape
-    assert np.array_equal(actual, expected)
-
-
-def assert_exact(implementation, operator, problem, seed, dtype):
-    operands = exact.operands(problem, seed, dtype, operators=(operator,))
-    first, second = (getattr(operands, name) for name in OPERANDS[operator])
-    expected = getattr(index_sum, operator)(first, second, problem)
-    assert_same(getattr(implementation, operator)(first, second, problem), expected)
 
 
 # -- the struct -------------------------------------------------------------------------------------
@@ -99,7 +83,7 @@ def test_the_kernel_reads_each_field_where_python_writes_it():
     code = (
         f'#include "problem.cuh"\n__global__ void fields(Problem p, int* out) {{\n{assigned}out[16] = sizeof p;\n}}\n'
     )
-    kernel = RawModule(code=code, options=(f"-I{KERNELS}",)).get_function("fields")
+    kernel = kernel_of(code, "fields")
     out = np.zeros(17, np.int32)
     kernel((1,), (1,), (geometry.struct(ALL_DIFFERENT), out))
     assert dict(zip(geometry.FIELDS, out.tolist(), strict=False)) == fields_of(ALL_DIFFERENT)
@@ -496,48 +480,6 @@ def test_wrong_operands_of_im2col_and_col2im():
             call(np.ones(shape).tolist(), PROBLEM)
 
 
-@dataclass
-class Imaginary:
-    """A device of any size: memory without bytes, kernels that only note what they were launched with."""
-
-    name: str = "imaginary"
-    launches: list = field(default_factory=list)
-    allocated: list = field(default_factory=list)
-
-    def holds(self, array):
-        return False
-
-    def to_device(self, array):
-        return array
-
-    def empty(self, shape, dtype):
-        self.allocated.append(shape)
-        return anything(shape, dtype)
-
-    def to_host(self, array):
-        return array
-
-    def matmul(self, a, b):
-        return anything((*a.shape[:-1], b.shape[-1]), a.dtype)
-
-    def kernel(self, file, name):
-        return lambda grid, block, args: self.launches.append((name, grid, block, args))
-
-
-def anything(shape, dtype=np.float32):
-    """An array of that shape, whatever its size."""
-    return np.broadcast_to(np.zeros((), dtype), shape)
-
-
-def imagined(implementation, operator, problem, imaginary=None):
-    """What the implementation would launch."""
-    imaginary = imaginary or Imaginary()
-    shapes = shapes_of(problem)
-    operands = (anything(shapes[name]) for name in OPERANDS[operator])
-    getattr(implementation.at(imaginary), operator)(*operands, problem)
-    return imaginary.launches
-
-
 @every_operator
 def test_a_grid_beyond_the_limit_is_refused(operator):
     # 2^20 images of 256x256 pixels, or 2^18 x 2^18 weights, in tiles of 16x16: no index exceeds an int, the grid does.
@@ -566,7 +508,7 @@ def test_a_problem_is_refused_before_memory_is_asked_for(implementation):
     # A small X, and a Y that would not fit into any memory: the sentence must come first.
     imaginary = Imaginary()
     with pytest.raises(ValueError, match=r"problem b1h1w1i1o1k1p2147483648\.0\.1048576\.0"):
-        imagined(implementation, "forward", ONE.replace(padding=(2**31, 0, 2**20, 0)), imaginary)
+        imagined(implementation, "forward", ONE.replace(padding=(2**31, 0, 2**20, 0)), on=imaginary)
     assert imaginary.allocated == []
 
 

@@ -1,11 +1,12 @@
 """The tensor-core kernels on the simulator: exact in each format, rounded as each says, refused on too old a GPU."""
 
+import kernel_checks
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from refconv import exact, index_sum, rounding, windows
+from refconv import index_sum, rounding, windows
 from refconv.formats import format_of
 from refconv.implementation import Implementation, ImplementationError, load
 from refconv.problem import OPERANDS, OPERATORS, Problem
@@ -28,13 +29,8 @@ every_format = pytest.mark.parametrize("name", FORMATS)
 
 
 def assert_exact(conv, operator, problem, seed, name):
-    operands = exact.operands(problem, seed, name, operators=(operator,))
-    first, second = (getattr(operands, operand) for operand in OPERANDS[operator])
     oracle = windows if problem.multiplications > 20_000 else index_sum
-    expected = getattr(oracle, operator)(first, second, problem)
-    result = getattr(conv, operator)(first, second, problem)
-    assert (result.dtype, result.shape) == (expected.dtype, expected.shape)
-    assert np.array_equal(result, expected)
+    kernel_checks.assert_exact(conv, operator, problem, seed, name, oracle)
 
 
 # -- exact sums ---------------------------------------------------------------------------------------------

@@ -11,13 +11,17 @@ import tomllib
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import on_gpu
 import pytest
-from gpu_run import boxed, checkout, corpus, sanitizer, steps
+from gpu_run import boxed, checkout, corpus, sanitizer, steps, unavailable
 from gpu_run.steps import COULD_NOT, RIGHT, WRONG, Machine, Outcome, Step
 
 from refconv import cli
+from refconv.implementation import Implementation
+from refconv.problem import OPERATORS
+from refconv_cuda.convolution import implicit_gemm
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, str(ROOT / "reports/on_gpu.py"))
@@ -58,6 +62,11 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     assert "Traceback" not in ran.stderr
 
 
+def test_a_cupy_that_does_not_answer_is_no_gpu(monkeypatch):
+    monkeypatch.setattr(on_gpu, "ANSWER", 0.01)
+    assert on_gpu._no_gpu(dict(os.environ)) == "CuPy has not answered for 0 s"
+
+
 # -- a checkout that is not installed ---------------------------------------------------------------------------------
 
 
@@ -71,6 +80,12 @@ def test_a_bare_checkout_registers_what_an_installed_one_does(tmp_path):
     folders = environment["PYTHONPATH"].split(os.pathsep)
     assert all(str(folder) in folders for folder in (tmp_path, ROOT, ROOT / "cuda", ROOT / "properties"))
     assert {"im2col", "implicit-gemm"} <= set(checkout.kernels())
+
+
+@pytest.mark.parametrize("said", ["", "/somewhere"])
+def test_cupy_keeps_what_it_compiles_where_it_can_be_written(tmp_path, monkeypatch, said):
+    monkeypatch.setenv("CUPY_CACHE_DIR", said)
+    assert checkout.environment(tmp_path)["CUPY_CACHE_DIR"] == (said or str(tmp_path / "cupy"))
 
 
 def test_results_logs_and_summary_come_home_in_one_archive(tmp_path):
@@ -142,6 +157,32 @@ def test_a_command_that_will_not_end_is_killed_with_its_children(tmp_path, monke
     pytest.fail("the child lives on")
 
 
+def test_a_run_that_is_killed_interrupts_its_command(tmp_path):
+    command = (
+        "import sys, time\n"
+        "print('begun', flush=True)\n"
+        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('kept', flush=True)\n"
+    )
+    log = tmp_path / "log"
+    script = (
+        "import os, sys\nfrom pathlib import Path\nfrom gpu_run import boxed\n"
+        f"boxed.run([[sys.executable, '-c', {command!r}]], Path({str(log)!r}), seconds=60,\n"
+        "          environment=dict(os.environ), label='test')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "reports")}
+    with subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: log.exists() and "begun" in log.read_text())
+        process.kill()
+    wait_for(lambda: "kept" in log.read_text())
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
 # -- the run ----------------------------------------------------------------------------------------------------------
 
 
@@ -203,8 +244,14 @@ class Recorded(Machine):
 
     def python(self, seconds, *commands):
         return [
-            self.ran(arguments[2:]) if arguments[1] == "refconv" else boxed.Ran(1, 1.0, False) for arguments in commands
+            self.ran(arguments[2:]) if arguments[1] == "refconv" else self.asked(arguments) for arguments in commands
         ]
+
+    def asked(self, arguments):
+        assert arguments[:3] == ["-m", "gpu_run.unavailable", "gpu"]
+        missing = {"implicit-gemm": {"bfloat16": "bfloat16 arrays need ml_dtypes"}}
+        Path(arguments[3]).write_text(json.dumps(missing))
+        return boxed.Ran(0, 1.0, False)
 
     def ran(self, arguments):
         cli._parser().parse_args(arguments)  # or SystemExit
@@ -246,11 +293,11 @@ def laws(*verdicts):
             laws("held", "skipped"),
             0,
             RIGHT,
-            "1 held with 50 examples; 1 held with 400 examples; 1 held with 3000 examples",
+            "1 held with 50 examples; 1 held with 400 examples; 1 held with 3000 examples; some not in bfloat16",
         ),
         (laws("held", "broken"), 1, WRONG, "broken: law1 on im2col float32"),
         (laws("held", "broken"), 130, WRONG, "broken: law1 on im2col float32"),
-        (laws("held"), 130, RIGHT, "1 held with 50 examples"),
+        (laws("held"), 130, RIGHT, "1 held with 50 examples; some not in bfloat16"),
         ({"runs": []}, 130, COULD_NOT, "last words"),
         ({}, 2, COULD_NOT, "im2col, implicit-gemm: last words"),
         (laws("held"), 2, COULD_NOT, "im2col, implicit-gemm: last words"),
@@ -264,6 +311,18 @@ def test_the_laws_are_judged_by_the_report(machine, report, status, outcome, tol
     [_, first, *_] = machine.commands
     words = [word for flag, word in pairwise(first) if flag in ("--impl", "--dtype")]
     assert words == ["im2col", "implicit-gemm", "float32", "float64"]
+
+
+def test_formats_that_cannot_be_had_here_are_named(monkeypatch):
+    lacks = "bfloat16 arrays need CuPy 14 or later"
+    device = SimpleNamespace(architecture=90, lacks=lambda dtype: lacks if dtype == "bfloat16" else None)
+    monkeypatch.setattr(unavailable, "load", lambda name, device_: described(name))
+
+    def described(name):
+        target = implicit_gemm.at(device)
+        return Implementation(name, target.name, "gpu", target.dtypes, OPERATORS, target)
+
+    assert unavailable.unavailable("it", "gpu") == {"bfloat16": f"implicit-gemm in bfloat16: {lacks}"}
 
 
 @pytest.mark.parametrize(
@@ -281,6 +340,63 @@ def test_certificates_are_judged_by_the_report(machine, verdicts, status, outcom
     machine.reports, machine.status = (("certify", {"layers": rows}),), status
     found = steps.certify(machine, 1000.0)
     assert (found.status, found.told.split(";")[0]) == (outcome, told)
+
+
+class Benching(Recorded):
+    """Says of each benchmark what is next, and keeps one case of it."""
+
+    said: tuple = ()
+
+    def ran(self, arguments):
+        cli._parser().parse_args(arguments)
+        self.commands = [*getattr(self, "commands", []), arguments]
+        status, said = self.said[len(self.commands) - 1]
+        with self.log.open("a") as log:
+            log.write(said)
+        file = Path(next(after for word, after in pairwise(arguments) if word == "--out"))
+        refconv = {"machine": "nvidia-h200"}
+        stored = {"benchmarks": [1], "machine_info": {"refconv": refconv}, "datetime": "2026-01-02T03:04:05"}
+        file.write_text(json.dumps(stored))
+        return boxed.Ran(status, 1.0, False)
+
+
+FAULT = "WRONG: vgg_1-grad_input-tf32-auto: CUDARuntimeError: cudaErrorIllegalAddress\n"
+LOST = "not measured: 7 cases, because the GPU is lost since vgg_1-grad_input-tf32-torch-cudnn: cudaError\n"
+HUNG = "WRONG: rn50-a_2-forward-float32-auto did not end within 120 s, so this process ends\n"
+ONE, TWO = "nvidia-h200-2026-01-02.json", "nvidia-h200-2026-01-02-2.json"
+
+
+@pytest.mark.parametrize(
+    ("said", "after", "outcome", "told", "files"),
+    [
+        ([(0, "a table\n")], [], RIGHT, "1 cases measured", [ONE]),
+        (
+            [(1, "WRONG: vgg_1-forward-tf32-auto: off\na table\n")],
+            [],
+            WRONG,
+            "WRONG: vgg_1-forward-tf32-auto: off",
+            [ONE],
+        ),
+        (
+            [(1, f"{LOST}{FAULT}a table\n"), (0, "a table\n")],
+            ["vgg_1"],
+            WRONG,
+            "WRONG: vgg_1-grad_input-tf32-auto: CUDARuntimeError: cudaErrorIllegalAddress; 2 cases measured",
+            [ONE, TWO],
+        ),
+        ([(0, f"{LOST}a table\n"), (0, "a table\n")], ["vgg_1"], RIGHT, "2 cases measured", [ONE, TWO]),
+        ([(1, HUNG), (0, "a table\n")], ["rn50-a_2"], WRONG, f"{HUNG.strip()}; 2 cases measured", [ONE, TWO]),
+    ],
+    ids=["right", "wrong", "a fault", "a peer's fault", "an endless kernel"],
+)
+def test_behind_what_takes_a_benchmark_along_another_begins(tmp_path, said, after, outcome, told, files):
+    machine = Benching("gpu", tmp_path, {})
+    machine.log, machine.said = tmp_path / "log", said
+    found = steps.bench(machine, 400.0)
+    assert found.status == outcome
+    assert found.told.startswith(told)
+    assert [word for command in machine.commands for flag, word in pairwise(command) if flag == "--after"] == after
+    assert sorted(file.name for file in tmp_path.glob("*.json")) == sorted(files)
 
 
 # -- compute-sanitizer ------------------------------------------------------------------------------------------------
@@ -326,8 +442,10 @@ def test_what_a_log_says(text, reports, finished, complaint):
 
 CUPY = """
 import os
+import time
 from types import SimpleNamespace
 import numpy as np
+from fake_gpu import as_cupy_takes_it
 from refconv_cuda import simulator
 
 
@@ -340,6 +458,12 @@ asarray = lambda array: np.array(array).view(ndarray)
 asnumpy = np.array
 empty = lambda *shape_and_dtype: simulator.empty(*shape_and_dtype).view(ndarray)
 ignored = lambda *arguments: None
+
+
+def fault():
+    raise RuntimeError("cudaErrorIllegalAddress: an illegal memory access was encountered")
+
+
 runtime = SimpleNamespace(
     CUDARuntimeError=RuntimeError,
     deviceSynchronize=ignored,
@@ -356,6 +480,7 @@ __version__ = "14.2.0"
 
 class RawModule:
     def __init__(self, *, code, options, name_expressions):
+        as_cupy_takes_it(options, (), (), (), ndarray)
         options = [option for option in options if option.startswith("-D")]
         self._names = name_expressions
         self._module = simulator.RawModule(code=code, options=options, name_expressions=self._names, check=bool(TOOL))
@@ -365,6 +490,12 @@ class RawModule:
         kernel = self._module.get_function(name)
 
         def launch(grid, block, args, shared_mem=0):
+            if name == os.environ.get("FAKE_FAULT"):
+                runtime.deviceSynchronize = fault
+            if name == os.environ.get("FAKE_ENDLESS"):
+                time.sleep(60)
+            as_cupy_takes_it((), grid, block, args, ndarray)
+            runtime.deviceSynchronize()
             try:
                 kernel(grid, block, args, shared_mem=shared_mem)
             except simulator.KernelError as error:
@@ -463,6 +594,28 @@ def test_without_compute_sanitizer_the_twins_run(fake_gpu, monkeypatch):
     assert comparison.rows["racecheck/across_warps"].twin == "right"
     assert comparison.notes == ["compute-sanitizer is not installed: the faulty kernels were not run"]
     assert comparison.status == 0
+
+
+RACES = ("racecheck/across_warps", "racecheck/atomic_and_plain_read", "racecheck/atomic_then_plain_write")
+
+
+def test_a_twin_that_faults_is_the_only_one_to_blame(fake_gpu, monkeypatch):
+    monkeypatch.setattr(sanitizer, "find", lambda: None)
+    [faulty] = [pair.kernel for pair in corpus.PAIRS if f"{pair.tool}/{pair.name}" == RACES[1]]
+    comparison = fake_gpu(*RACES, installed=False, FAKE_FAULT=faulty)
+    first, second, third = (comparison.rows[name].twin for name in RACES)
+    assert (first, third) == ("right", "right")
+    assert second.startswith("raised: RuntimeError: cudaErrorIllegalAddress")
+    assert comparison.wrong == [f"the right twin of {RACES[1]} is {second}"]
+
+
+def test_after_a_twin_that_does_not_end_come_the_others(fake_gpu, monkeypatch):
+    monkeypatch.setattr(sanitizer, "find", lambda: None)
+    monkeypatch.setattr(corpus.Runner, "_left", lambda self: 10.0)
+    [endless] = [pair.kernel for pair in corpus.PAIRS if f"{pair.tool}/{pair.name}" == RACES[1]]
+    comparison = fake_gpu(*RACES, installed=False, FAKE_ENDLESS=endless)
+    assert [comparison.rows[name].twin for name in RACES] == ["right", None, "right"]
+    assert f"the right twin of {RACES[1]} did not come to its end: not done within 5 s" in comparison.notes
 
 
 def test_a_twin_that_is_reported_or_wrong_is_a_fault():

@@ -1,4 +1,4 @@
-"""mma.sync and ldmatrix on the simulator: the layouts of PTX's manual, element by element, and sums in the order of k."""
+"""mma.sync and ldmatrix on the simulator: the layouts of PTX's manual, by element, and sums in the order of k."""
 
 import importlib.util
 import shutil
@@ -28,7 +28,7 @@ def kernel(request):
 
 
 # -- where the elements lie: the formulas of the PTX manual's figures, in its own words ----------------------------
-# Each: for element i of a lane's fragment, groupID = lane >> 2 and t = threadID_in_group = lane % 4, its row and column.
+# Each: row and column of element i of a lane's fragment, for groupID = lane >> 2 and t = threadID_in_group = lane % 4.
 
 
 def a_16_bits_k16(g, t, i):
@@ -158,6 +158,8 @@ def test_sums_go_in_the_order_of_k_whatever_the_bits(kernel, name):
         c = random_bits(rng, (m, 8), c_dtype)
         if round_ < 3 and np.dtype(c_dtype).kind == "f":  # else a NaN is almost everywhere
             a, b, c = (rng.normal(0, 10.0**round_, x.shape).astype(x.dtype) for x in (a, b, c))
+        if np.dtype(c_dtype).kind == "i":  # sums wrap around, or are brought into range
+            c[:4], c[4:8] = 2**31 - 1, -(2**31)
         d = product(kernel, name, a, b, c)
         left, right = (truncated(x) if "tf32" in name else x for x in (a, b))
         with np.errstate(all="ignore"):
@@ -202,3 +204,30 @@ def test_ldmatrix(kernel, name, seed):
             matrix = matrix.T if "trans" in name else matrix
             pair = matrix[lane // 4, lane % 4 * 2 :][:2]
             assert y[lane, i] == int(pair[0]) | int(pair[1]) << 16
+
+
+@pytest.mark.parametrize("name", ["st_x1", "st_x2_trans", "st_x4", "st_x4_trans"])
+@pytest.mark.parametrize("seed", range(3))
+def test_stmatrix(kernel, name, seed):
+    rng = np.random.default_rng(seed)
+    count = int(name[4])
+    x = rng.integers(0, 2**32, (32, count), dtype=np.uint64).astype(np.uint32)
+    starts = (rng.permutation(64)[:32] * 8).astype(np.int32)
+    at = starts.copy()
+    at[8 * count :] = -(10**6)
+    y, wanted = np.zeros(64 * 8, np.uint16), np.zeros(64 * 8, np.uint16)
+    with scheduled(Schedule.from_seed(seed)):
+        kernel(name)((1,), (32,), (x, at, y))
+    for i in range(count):
+        matrix = np.ascontiguousarray(x[:, i]).view(np.uint16).reshape(8, 8)
+        matrix = matrix.T if "trans" in name else matrix
+        for j in range(8):
+            wanted[starts[8 * i + j] :][:8] = matrix[j]
+    assert np.array_equal(y, wanted)
+
+
+def test_movmatrix(kernel):
+    x = np.random.default_rng(0).integers(0, 2**16, (8, 8)).astype(np.uint16)
+    y = np.zeros(32, np.uint32)
+    kernel("movmatrix")((1,), (32,), (x.view(np.uint32).ravel(), y))
+    assert np.array_equal(y.view(np.uint16).reshape(8, 8), x.T)

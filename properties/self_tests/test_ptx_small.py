@@ -1,4 +1,4 @@
-"""The small instructions of PTX on the simulator, each beside NumPy: arithmetic, conversions, places, loads and stores."""
+"""The small instructions of PTX on the simulator, each beside NumPy: arithmetic, conversions, loads and stores."""
 
 import importlib.util
 import shutil
@@ -105,7 +105,15 @@ def test_floats(kernel):
         # The product of two floats is exact in longdouble, and so is its sum with a third of like size.
         fused = (a.astype(np.longdouble) * b + c).astype(np.float32)
         wide = a.astype(np.longdouble)
-        wanted = [a + b, a - b, a * 1.5, a * 1.5, fused, np.where(a >= b, a, b), (wide * wide + wide).astype(np.float32)]
+        wanted = [
+            a + b,
+            a - b,
+            a * 1.5,
+            a * 1.5,
+            fused,
+            np.where(a >= b, a, b),
+            (wide * wide + wide).astype(np.float32),
+        ]
     for i, column in enumerate(wanted):
         assert np.array_equal(y[i], column.astype(np.float32), equal_nan=True), i
 
@@ -134,6 +142,28 @@ def test_conversions(kernel):
     assert np.array_equal(y[5], a.view(np.uint32))
 
 
+def test_halves(kernel):
+    rng = np.random.default_rng(8)
+    values = rng.normal(0, 3, (3, 2 * N)).astype(np.float16)
+    y = np.zeros((9, N), np.uint32)
+    kernel("halves")((8,), (32,), (*values.view(np.uint32), y, np.int32(N)))
+    a, b, c = values.astype(np.float64)  # exact, the product and the sum too
+    fused = (a * b + c).astype(np.float16)
+    twice = fused + fused
+    for i, wanted in enumerate((fused, twice, fused * twice)):
+        assert np.array_equal(y[i].view(np.float16), wanted)
+        assert np.array_equal(y[3 + i].astype(np.uint16).view(np.float16), wanted[::2])
+
+
+def test_pairs_of_bfloats(kernel):
+    rng = np.random.default_rng(9)
+    values = rng.integers(-64, 65, (3, 2 * N)).astype(ml_dtypes.bfloat16)
+    y = np.zeros((9, N), np.uint32)
+    kernel("halves")((8,), (32,), (*values.view(np.uint32), y, np.int32(N)))
+    a, b, c = values.astype(np.float32)  # exact, the product and the sum too; then it is rounded, ties among them
+    assert np.array_equal(y[6].view(ml_dtypes.bfloat16), (a * b + c).astype(ml_dtypes.bfloat16))
+
+
 def test_where_a_thread_is(kernel):
     grid, block = (2, 3), (4, 3, 5)
     y = np.zeros((6, 60, 12), np.uint32)
@@ -142,7 +172,19 @@ def test_where_a_thread_is(kernel):
         for thread in range(60):
             lane = thread % 32
             x, rest = thread % 4, thread // 4
-            wanted = [lane, x, rest % 3, rest // 3, 3, number % 2, number // 2, 2, (1 << lane) - 1, 2**32 - (1 << lane), 7]
+            wanted = [
+                lane,
+                x,
+                rest % 3,
+                rest // 3,
+                3,
+                number % 2,
+                number // 2,
+                2,
+                (1 << lane) - 1,
+                2**32 - (1 << lane),
+                7,
+            ]
             assert y[number, thread].tolist() == [*wanted, 1 if thread % 2 else 2]
 
 
@@ -172,7 +214,9 @@ def test_the_checker_sees_loads_and_stores(kernel, x, y, kind, said):
 
 def test_a_misaligned_vector_is_found(module):
     for made in (module, RawModule(path=SOURCE, check=False)):
-        with pytest.raises(OutOfBounds, match=r"misaligned access.*no multiple of 16: element 1 of 'const unsigned\* x'"):
+        with pytest.raises(
+            OutOfBounds, match=r"misaligned access.*no multiple of 16: element 1 of 'const unsigned\* x'"
+        ):
             made.get_function("copies")((1,), (32,), (np.zeros(N + 1, np.uint32), np.zeros(N, np.uint32), np.int32(1)))
 
 
@@ -192,6 +236,18 @@ def test_copies_fill_with_zeros(kernel):
     kernel("filled")((1,), (32,), (x, y))
     masks = np.array([0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF], np.uint32)[np.arange(32) % 5]
     assert np.array_equal(y, (x & masks)[np.arange(32) ^ 1])
+
+
+def test_sums(kernel):
+    x, total = np.arange(32, dtype=np.float32), np.zeros(1, np.float32)
+    count, before = np.full(1, 5, np.uint32), np.zeros(32, np.uint32)
+    kernel("sums")((1,), (32,), (x, total, count, before))
+    assert total[0] == 2 * x.sum()
+    assert count[0] == 5 + 96
+    assert sorted(before) == list(range(5, 5 + 96, 3))
+    with pytest.raises(OutOfBounds) as raised:
+        kernel("sums")((1,), (32,), (x, total[:0], count, before))
+    assert "red.global" in SOURCE.read_text().splitlines()[raised.value.finding.line - 1]
 
 
 def test_spaces(kernel):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import COMPILERS, use_compiler
 
 from refconv_cuda import device
 from refconv_cuda.device import DeviceMissing
@@ -36,18 +37,6 @@ def choose(patch):
         patch.setenv("REFCONV_CXX", "g++")
     else:
         patch.delenv("REFCONV_CXX", raising=False)
-
-
-def use(choice, patch):
-    """Makes ``choice`` the compiler, or skips where it is not installed."""
-    if choice == "ziglang":
-        if importlib.util.find_spec("ziglang") is None:
-            pytest.skip("ziglang is not installed")
-        patch.delenv("REFCONV_CXX", raising=False)
-    else:
-        if shutil.which(choice) is None:
-            pytest.skip(f"{choice} is not installed")
-        patch.setenv("REFCONV_CXX", choice)
 
 
 @pytest.fixture
@@ -207,9 +196,9 @@ def test_an_error_is_not_remembered(place):
     assert value(3) == 3
 
 
-@pytest.mark.parametrize("choice", ["ziglang", "g++"])
+@pytest.mark.parametrize("choice", COMPILERS)
 def test_two_processes_build_the_same_at_the_same_time(empty_place, monkeypatch, choice):
-    use(choice, monkeypatch)
+    use_compiler(choice, monkeypatch)
     script = """
         print("ready", flush=True)
         input()
@@ -261,10 +250,10 @@ def assert_falls_back(runs, spare):
     assert compiled(runs) == 0, "what was built in the spare folder is found there"
 
 
-@pytest.mark.parametrize("choice", ["ziglang", "g++"])
+@pytest.mark.parametrize("choice", COMPILERS)
 def test_a_folder_that_cannot_be_written(tmp_path, runs, spare, monkeypatch, choice):
     # Nobody can make a folder below a file, root included.
-    use(choice, monkeypatch)
+    use_compiler(choice, monkeypatch)
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("REFCONV_CACHE_DIR", str(tmp_path / "file" / "below"))
     assert_falls_back(runs, spare)
@@ -341,38 +330,33 @@ def test_a_disk_that_fills_up_while_renaming(place, spare, monkeypatch):
     assert [path.name for path in place.iterdir() if path.is_dir() and path.name != "zig"] == []
 
 
-def test_a_compiler_that_says_that_the_disk_is_full(tmp_path, place, spare, monkeypatch):
-    # It is no fault of the kernel.
+def failing_in(place, how, folder):
+    """A compiler that does what a shell says where it is to write below a place, and else what g++ does."""
     real = shutil.which("g++")
     if real is None:
         pytest.skip("g++ is not installed")
-    script = tmp_path / "c++"
+    script = folder / "c++"
     script.write_text(
         "#!/bin/sh\n"
         f'case "$*" in *--version*) exec {real} "$@";; esac\n'
-        f'case "$*" in *"{place}"*) echo "fatal error: {NO_SPACE.strerror}" >&2; exit 1;; esac\n'
+        f'case "$*" in *"{place}"*) {how};; esac\n'
         f'exec {real} "$@"\n'
     )
     script.chmod(0o755)
-    monkeypatch.setenv("REFCONV_CXX", str(script))
+    return str(script)
+
+
+def test_a_compiler_that_says_that_the_disk_is_full(tmp_path, place, spare, monkeypatch):
+    # It is no fault of the kernel.
+    full = f'echo "fatal error: {NO_SPACE.strerror}" >&2; exit 1'
+    monkeypatch.setenv("REFCONV_CXX", failing_in(place, full, tmp_path))
     with pytest.warns(UserWarning, match=f"{place} cannot be used .*{NO_SPACE.strerror}"):
         assert value(3) == 3
 
 
 def test_a_compiler_that_aborts_where_the_disk_is_full(tmp_path, place, spare, monkeypatch):
     # As zig does, without a word.
-    real = shutil.which("g++")
-    if real is None:
-        pytest.skip("g++ is not installed")
-    script = tmp_path / "c++"
-    script.write_text(
-        "#!/bin/sh\n"
-        f'case "$*" in *--version*) exec {real} "$@";; esac\n'
-        f'case "$*" in *"{place}"*) kill -ABRT $$;; esac\n'
-        f'exec {real} "$@"\n'
-    )
-    script.chmod(0o755)
-    monkeypatch.setenv("REFCONV_CXX", str(script))
+    monkeypatch.setenv("REFCONV_CXX", failing_in(place, "kill -ABRT $$", tmp_path))
     with pytest.raises(CompileError, match=r"the compiler failed \(-6\)"):
         value(3)  # there is room, so it has failed for another reason
     usage = shutil.disk_usage(place)._replace(free=2**20)

@@ -2,7 +2,6 @@
 
 import ctypes
 import doctest
-import importlib.util
 import inspect
 import os
 import random
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import COMPILERS, use_compiler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -142,18 +142,11 @@ def line(marker):
     return numbers[0]
 
 
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
+@pytest.fixture(scope="module", params=COMPILERS)
 def kernel(request):
     """The kernels of `SOURCE` by name, from either compiler."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(request.param) is None:
-                pytest.skip(f"{request.param} is not installed")
-            patch.setenv("REFCONV_CXX", request.param)
+        use_compiler(request.param, patch)
         module = RawModule(code=SOURCE, name_expressions=INSTANCES)
         module.get_function("tiny")  # compiles it
     return module.get_function

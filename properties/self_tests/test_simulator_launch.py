@@ -1,8 +1,6 @@
 """The simulator's launches: what a kernel sees of its grid and arguments, and which launches are refused."""
 
-import importlib.util
 import itertools
-import shutil
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -170,25 +168,6 @@ OUTER = np.dtype(
     [("a", "i1"), ("inner", np.dtype([("a", "i2"), ("b", "f8")], align=True), 2), ("b", "f4", 3), ("c", "?")],
     align=True,
 )
-
-
-def use(compiler, patch):
-    """Makes ``compiler`` the one that the simulator takes; skips where it is not installed."""
-    if compiler == "ziglang":
-        if importlib.util.find_spec("ziglang") is None:
-            pytest.skip("ziglang is not installed")
-        patch.delenv("REFCONV_CXX", raising=False)
-    else:
-        if shutil.which(compiler) is None:
-            pytest.skip(f"{compiler} is not installed")
-        patch.setenv("REFCONV_CXX", compiler)
-
-
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
-def compiler(request):
-    with pytest.MonkeyPatch.context() as patch:
-        use(request.param, patch)
-        yield request.param
 
 
 @pytest.fixture(scope="module")

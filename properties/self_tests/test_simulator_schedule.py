@@ -1,14 +1,13 @@
 """Schedules: the order of threads and blocks is the one asked for, and shows what in order goes unseen."""
 
-import importlib.util
 import math
 import pickle
-import shutil
 import threading
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
+from conftest import COMPILERS, use_compiler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,18 +65,11 @@ INSTANCES = ("from_the_left<true>", "from_the_left<false>", "rounds<true>", "rou
 SEEDS = st.integers(0, 2**64 - 1)
 
 
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
+@pytest.fixture(scope="module", params=COMPILERS)
 def kernel(request):
     """The kernels of `SOURCE` by name, from either compiler."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(request.param) is None:
-                pytest.skip(f"{request.param} is not installed")
-            patch.setenv("REFCONV_CXX", request.param)
+        use_compiler(request.param, patch)
         module = RawModule(code=SOURCE, name_expressions=INSTANCES)
         module.get_function("turns")  # compiles it
     return module.get_function

@@ -1,15 +1,15 @@
 """The kernels for special shapes, depthwise and few channels: exact where they serve, clear where they do not."""
 
 import math
-from dataclasses import dataclass, field
 
 import ml_dtypes  # noqa: F401 (adds bfloat16 to NumPy)
 import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from kernel_checks import assert_exact, imagined
 
-from refconv import exact, index_sum, windows
+from refconv import index_sum, windows
 from refconv.problem import OPERANDS, OPERATORS, Problem
 from refconv_cuda import device
 from refconv_cuda.launchers import few_channels
@@ -57,15 +57,6 @@ def problems_with_few_channels(draw):
 PROBLEMS = {Depthwise: depthwise_problems(), FewChannels: problems_with_few_channels()}
 
 
-def assert_exact(implementation, operator, problem, seed, dtype, formula=index_sum):
-    operands = exact.operands(problem, seed, dtype, operators=(operator,))
-    first, second = (getattr(operands, name) for name in OPERANDS[operator])
-    expected = getattr(formula, operator)(first, second, problem)
-    actual = getattr(implementation, operator)(first, second, problem)
-    assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
-    assert np.array_equal(actual, expected)
-
-
 # -- on every problem that they serve ---------------------------------------------------------------------
 
 
@@ -76,7 +67,7 @@ def test_every_operator_is_the_index_sum(implementation, operator):
     @given(PROBLEMS[type(implementation)], strategies.seeds(), st.sampled_from(implementation.dtypes))
     def is_the_index_sum(problem, seed, dtype):
         assume(implementation.supports(problem) is True)
-        assert_exact(implementation, operator, problem, seed, dtype, formula=windows)
+        assert_exact(implementation, operator, problem, seed, dtype, reference=windows)
 
     is_the_index_sum()
 
@@ -90,7 +81,7 @@ def test_the_checker_finds_nothing(trials):
         problem = data.draw(PROBLEMS[type(implementation)])
         assume(implementation.supports(problem) is True)
         with scheduled(schedule), checked():
-            assert_exact(implementation, operator, problem, 1, "float32", formula=windows)
+            assert_exact(implementation, operator, problem, 1, "float32", reference=windows)
 
     nothing_is_found()
 
@@ -127,7 +118,7 @@ def test_depthwise_at_the_edges_of_strips(operator, dtype, text):
     ],
 )
 def test_few_channels_at_the_edges_of_tiles(operator, text):
-    assert_exact(FEW, operator, Problem.parse(text), 5, "float32", formula=windows)
+    assert_exact(FEW, operator, Problem.parse(text), 5, "float32", reference=windows)
 
 
 @every_implementation
@@ -193,37 +184,6 @@ def test_settings_are_checked(make):
 # -- which kernel, which tile, which grid --------------------------------------------------------------------------
 
 
-@dataclass
-class Imaginary:
-    """A device of any size: memory without bytes, kernels that only note how they were launched."""
-
-    name: str = "imaginary"
-    launches: list = field(default_factory=list)
-
-    def holds(self, array):
-        return False
-
-    def to_device(self, array):
-        return array
-
-    def to_host(self, array):
-        return array
-
-    def empty(self, shape, dtype):
-        return np.broadcast_to(np.zeros((), dtype), shape)
-
-    def kernel(self, file, name):
-        return lambda grid, block, args: self.launches.append((name, grid, block, args))
-
-
-def launched(implementation, operator, problem, dtype="float32"):
-    imaginary = Imaginary()
-    shapes = {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
-    operands = (imaginary.empty(shapes[name], dtype) for name in OPERANDS[operator])
-    getattr(implementation.at(imaginary), operator)(*operands, problem)
-    return imaginary.launches
-
-
 @pytest.mark.parametrize(
     ("text", "dtype", "kernel"),
     [
@@ -240,7 +200,7 @@ def launched(implementation, operator, problem, dtype="float32"):
 )
 def test_the_depthwise_kernel_for_a_problem(text, dtype, kernel):
     for operator in OPERATORS:
-        name, *_ = launched(DEPTHWISE, operator, Problem.parse(text), dtype)[0]
+        name, *_ = imagined(DEPTHWISE, operator, Problem.parse(text), dtype=dtype)[0]
         assert name.startswith(f"depthwise_{operator}")
         assert name.endswith(kernel)
 
@@ -284,7 +244,7 @@ def test_every_launch_fits_a_gpu(implementation, operator, scale, channels, stri
     problem = Problem(batch=1, height=1, width=1, c_in=channels, c_out=channels, kernel=1, groups=channels)
     problem = problem.replace(**{which: scale}, stride=stride)
     try:
-        launches = launched(implementation, operator, problem)
+        launches = imagined(implementation, operator, problem)
     except ValueError as error:
         assert str(problem) in str(error)  # noqa: PT017 (the other outcome is no exception)
         return

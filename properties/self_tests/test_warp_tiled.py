@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from kernel_checks import assert_exact, blocks_of, imagined, kernel_of
 
-from refconv import exact, index_sum, windows
-from refconv.problem import OPERANDS, OPERATORS, Problem
+from refconv import windows
+from refconv.problem import OPERATORS, Problem
 from refconv_cuda import convolution, device
-from refconv_cuda.device import KERNELS
 from refconv_cuda.launchers.gathered import Product, takes_vectors
 from refconv_cuda.launchers.pointwise import Pointwise
 from refconv_cuda.launchers.warp_tiled import TILES, WarpTile, WarpTiled
-from refconv_cuda.simulator import CompileError, RawModule, Schedule, checked, scheduled
+from refconv_cuda.simulator import CompileError, Schedule, checked, scheduled
 from refconv_properties import strategies
 
 SIMULATOR = device.find("simulator")
@@ -31,15 +31,6 @@ POINTWISE = {name: Pointwise(device_=SIMULATOR, **how) for name, how in MADE.ite
 every_operator = pytest.mark.parametrize("operator", OPERATORS)
 every_way = pytest.mark.parametrize("way", MADE)
 dtypes = st.sampled_from(["float32", "float64"])
-
-
-def assert_exact(implementation, operator, problem, seed, dtype, reference=index_sum):
-    operands = exact.operands(problem, seed, dtype, operators=(operator,))
-    first, second = (getattr(operands, name) for name in OPERANDS[operator])
-    expected = getattr(reference, operator)(first, second, problem)
-    actual = getattr(implementation, operator)(first, second, problem)
-    assert actual.dtype == expected.dtype
-    assert np.array_equal(actual, expected)
 
 
 @st.composite
@@ -163,7 +154,7 @@ def taps_reaching():
             }
         }
     """
-    kernel = RawModule(code=code, options=(f"-I{KERNELS}",)).get_function("taps")
+    kernel = kernel_of(code, "taps")
 
     def reaching(*geometry):
         out = np.zeros(61, np.int32)
@@ -206,7 +197,7 @@ def tasks():
             mine[4] = t.split;
         }
     """
-    kernel = RawModule(code=code, options=(f"-I{KERNELS}",)).get_function("tasks")
+    kernel = kernel_of(code, "tasks")
 
     def of(rows, columns, width, classes, groups, splits):
         blocks = rows * -(-columns // width) * classes * groups * splits
@@ -259,7 +250,7 @@ def accesses(dtype, tile):
         }}
     """
     out = np.full((tile.threads, 7), -1, np.int32)
-    RawModule(code=code, options=(f"-I{KERNELS}",)).get_function("accesses")((1,), (tile.threads,), (out,))
+    kernel_of(code, "accesses")((1,), (tile.threads,), (out,))
     return out
 
 
@@ -355,42 +346,10 @@ def test_vectors_are_moved_where_channels_and_addresses_allow_for_it():
     assert WarpTiled().work("forward", half, "float32").note.endswith("single elements")
 
 
-class Recorder:
-    """A device of any size that computes nothing: which kernel, which grid."""
-
-    name = "recorder"
-
-    def __init__(self):
-        self.launches = []
-
-    def holds(self, array):
-        return True
-
-    def lacks(self, dtype):
-        return None
-
-    def to_device(self, array):
-        return array
-
-    def empty(self, shape, dtype):
-        return np.broadcast_to(np.zeros((), dtype), shape)
-
-    def kernel(self, file, name):
-        return lambda grid, block, args: self.launches.append((name, grid[0]))
-
-
-def launched(implementation, operator, problem):
-    shapes = {"x": problem.x_shape, "w": problem.w_shape, "gy": problem.y_shape}
-    recorder = Recorder()
-    operands = (recorder.empty(shapes[name], np.float32) for name in OPERANDS[operator])
-    getattr(implementation.at(recorder), operator)(*operands, problem)
-    return recorder.launches
-
-
 def test_one_launch_for_all_classes_of_a_strided_gradient():
-    [(name, blocks)] = launched(WarpTiled(size="small"), "grad_input", Problem.parse("b2h17w16i64o64k3s2p1"))
-    assert name.startswith("warp_tiled_grad_input<float, 4, 64, 64,")
-    assert blocks == 4 * math.ceil(2 * 9 * 8 / 64)
+    [launch] = imagined(WarpTiled(size="small"), "grad_input", Problem.parse("b2h17w16i64o64k3s2p1"))
+    assert launch[0].startswith("warp_tiled_grad_input<float, 4, 64, 64,")
+    assert blocks_of(launch) == 4 * math.ceil(2 * 9 * 8 / 64)
 
 
 @every_operator
@@ -401,15 +360,15 @@ def test_pointwise_multiplies_plainly_where_it_can(operator):
         ("b2h9w9i8o8k1p0.1.0.0", "warp_tiled"),
         ("b2h9w9i3o5k1", "warp_tiled"),
     ):
-        name, _ = launched(Pointwise(), operator, Problem.parse(text))[0]
+        name, *_ = imagined(Pointwise(), operator, Problem.parse(text))[0]
         assert name.startswith(f"{family}_{operator}<float")
 
 
 def test_pixels_beyond_an_int_are_split():
     problem = Problem.parse("b2000000h64w64i1o1k1")  # 8 * 10^9 pixels
-    (name, blocks), *_ = launched(WarpTiled(splits=1), "grad_weight", problem)
-    assert name.startswith("warp_tiled_grad_weight<float, 1,")
-    assert blocks == 8
+    launch, *_ = imagined(WarpTiled(splits=1), "grad_weight", problem)
+    assert launch[0].startswith("warp_tiled_grad_weight<float, 1,")
+    assert blocks_of(launch) == 8
 
 
 @every_operator
@@ -417,7 +376,7 @@ def test_a_grid_beyond_the_limit_is_refused(operator):
     text = "b1h1w1i4194304o4194304k1" if operator == "grad_weight" else "b2000000h256w256i1o512k1"
     text = text.replace("i1o512", "i512o1") if operator == "grad_input" else text
     with pytest.raises(ValueError, match=rf"problem {text} needs \d+ blocks of 64x64, but a grid has 2147483647"):
-        launched(WarpTiled(vectors=False), operator, Problem.parse(text))
+        imagined(WarpTiled(vectors=False), operator, Problem.parse(text))
 
 
 def test_what_is_refused():
@@ -428,7 +387,7 @@ def test_what_is_refused():
     problem = Problem.parse("b1h5w5i4o4k3")
     for operator in OPERATORS:
         with pytest.raises(ValueError, match=f"problem {problem} is not for pointwise: kernel = 3x3 must be 1x1"):
-            launched(convolution.pointwise, operator, problem)
+            imagined(convolution.pointwise, operator, problem)
 
 
 @pytest.mark.parametrize(
@@ -440,4 +399,4 @@ def test_a_tile_that_cannot_be_shared_out_does_not_compile(tile):
         extern "C" __global__ void f(int* out) {{ *out = WarpTile<float, {tile.arguments()}>::kPad; }}
     """
     with pytest.raises(CompileError, match=r"warp_tile\.cuh"):
-        RawModule(code=code, options=(f"-I{KERNELS}",)).get_function("f")
+        kernel_of(code, "f")

@@ -1,9 +1,7 @@
 """Mathematical functions, rounded operations, conversions, integers, vector types: against Python and NumPy."""
 
-import importlib.util
 import itertools
 import math
-import shutil
 from fractions import Fraction
 
 import numpy as np
@@ -13,20 +11,6 @@ from refconv_cuda.simulator import CompileError, KernelTrap, RawKernel, RawModul
 
 MODES = ("rn", "rz", "ru", "rd")
 MASK32, MASK64 = 2**32 - 1, 2**64 - 1
-
-
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
-def compiler(request):
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(request.param) is None:
-                pytest.skip(f"{request.param} is not installed")
-            patch.setenv("REFCONV_CXX", request.param)
-        yield request.param
 
 
 def kernel(name, parameters, results, setup=""):

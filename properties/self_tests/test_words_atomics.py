@@ -1,8 +1,5 @@
 """Atomic operations: what they leave behind and what they return, for every type, scope and order of threads."""
 
-import importlib.util
-import shutil
-
 import ml_dtypes
 import numpy as np
 import pytest
@@ -151,20 +148,6 @@ INSTANCES = (
     *(f"sums<{type_}>" for type_ in SUMMED),
 )
 SCHEDULES = st.builds(Schedule.from_seed, st.integers(0, 30))
-
-
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
-def compiler(request):
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(request.param) is None:
-                pytest.skip(f"{request.param} is not installed")
-            patch.setenv("REFCONV_CXX", request.param)
-        yield request.param
 
 
 @pytest.fixture(scope="module")

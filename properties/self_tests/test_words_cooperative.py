@@ -1,8 +1,5 @@
 """cooperative_groups: blocks, tiles and coalesced lanes, and reductions over them."""
 
-import importlib.util
-import shutil
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -112,20 +109,6 @@ __global__ void coalesced(const int* x, int* y, int* count) {
 """
 SIZES = (1, 2, 4, 8, 16, 32)
 SCHEDULES = st.builds(Schedule.from_seed, st.integers(0, 30))
-
-
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
-def compiler(request):
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(request.param) is None:
-                pytest.skip(f"{request.param} is not installed")
-            patch.setenv("REFCONV_CXX", request.param)
-        yield request.param
 
 
 @pytest.fixture(scope="module")

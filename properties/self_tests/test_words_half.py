@@ -5,7 +5,6 @@ asks for. Arithmetic is compared with NumPy's float16 and ml_dtypes' bfloat16; f
 """
 
 import bisect
-import importlib.util
 import itertools
 import math
 import shutil
@@ -178,20 +177,6 @@ def source(f):
         texts.append(kernel(f"from_{name}", f"const {integer}* x, {out}", "", bits(*from_integer)))
         texts.append(kernel(f"to_{name}", f"{x}, {integer}* y", one, to_integer))
     return "".join(texts)
-
-
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
-def compiler(request):
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(request.param) is None:
-                pytest.skip(f"{request.param} is not installed")
-            patch.setenv("REFCONV_CXX", request.param)
-        yield request.param
 
 
 @pytest.fixture(scope="module", params=[HALF, BFLOAT], ids=lambda f: f.name)

@@ -7,32 +7,12 @@ from refconv_cuda.simulator.refused import refuse
 
 # Each: code whose third line is to be refused, and what the message calls it.
 REFUSED = {
-    "asm": ('asm("bar.sync 0;");', "inline PTX (asm)"),
-    "asm volatile": ('asm volatile ("mov.u32 %0, %%laneid;" : "=r"(lane));', "inline PTX (asm)"),
-    "asm on two lines": ('asm\n    volatile("nop;");', "inline PTX (asm)"),
-    "__asm__": ('__asm__ __volatile__("nop;");', "inline PTX (asm)"),
-    "cp.async in asm": (
-        'asm volatile("cp.async.ca.shared.global [%0], [%1], 16;\\n" :: "r"(s), "l"(g));',
-        "cp.async in",
+    "pipeline and mbarrier": ("__pipeline_arrive_on(&mbarrier);", "__pipeline_arrive_on"),
+    "cuda::memcpy_async": ("cuda::memcpy_async(block, tile, x, 64, barrier);", "cuda::memcpy_async"),
+    "memcpy_async of an older CUDA": (
+        "nvcuda::experimental::memcpy_async(a, b, pipe);",
+        "nvcuda::experimental::memcpy_async",
     ),
-    "TMA in asm": (
-        'asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile [%0];" :: "r"(s));',
-        "TMA (cp.async.bulk) in",
-    ),
-    "wgmma in asm": ('asm volatile("wgmma.fence.sync.aligned;\\n" ::: "memory");', "wgmma in"),
-    "wgmma on the next line": (
-        'asm volatile(\n    "{\\n"\n    "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 ...");',
-        "wgmma in",
-    ),
-    "ldmatrix in asm": (
-        'asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0}, [%1];" : "=r"(a) : "r"(p));',
-        "ldmatrix in",
-    ),
-    "mma.sync in asm": ('asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0};" : "=f"(d));', "mma.sync in"),
-    "pipeline primitive": ("__pipeline_memcpy_async(&tile[i], &x[i], 16);", "cp.async (__pipeline_memcpy_async)"),
-    "pipeline commit": ("__pipeline_commit();", "__pipeline_commit"),
-    "cuda::memcpy_async": ("cuda::memcpy_async(block, tile, x, 64, barrier);", "cp.async (cuda::memcpy_async)"),
-    "cg::memcpy_async": ("cooperative_groups::memcpy_async(block, tile, x, 64);", "cooperative_groups::memcpy_async"),
     "cuda::barrier": ("__shared__ cuda::barrier<cuda::thread_scope_block> bar;", "cuda::barrier"),
     "cuda::pipeline": ("auto pipe = cuda::make_pipeline(); cuda::pipeline<> p;", "cuda::pipeline"),
     "tensor map": ("const __grid_constant__ CUtensorMap map", "TMA (CUtensorMap)"),
@@ -46,9 +26,8 @@ REFUSED = {
     "fetch": ("float v = tex2D<float>(image, u, w);", "tex2D"),
     "layered fetch": ("v = tex1DLayered(image, u, 0);", "tex1DLayered"),
     "surface write": ("surf2Dwrite(v, image, 4 * u, w);", "surf2Dwrite"),
-    "shared address": ("unsigned s = __cvta_generic_to_shared(&tile[0]);", "__cvta_generic_to_shared"),
     "header": ("#include <cuda/barrier>", "<cuda/barrier>"),
-    "header in quotes": ('#  include "cuda_pipeline.h"', "<cuda_pipeline.h>"),
+    "header in quotes": ('#  include "cuda/pipeline"', "<cuda/pipeline>"),
 }
 
 ACCEPTED = {
@@ -62,6 +41,9 @@ ACCEPTED = {
     "names that contain words": "int my_asm(int texture, int tex2D_offset) { return texture < 3; } float asmx;",
     "shifts and templates": "A<B<C<int>>> a; x = y << 3; z <<= 2;",
     "launch bounds": "__global__ void __launch_bounds__(256, 2) k() {}",
+    "copies": "__pipeline_memcpy_async(&tile[i], &x[i], 16); __pipeline_commit(); __pipeline_wait_prior(0);",
+    "copies of groups": "#include <cooperative_groups/memcpy_async.h>\ncg::memcpy_async(b, t, x, 64); cg::wait(b);",
+    "copies' headers": "#include <cuda_pipeline.h>\n#include <cuda_pipeline_primitives.h>",
     "other includes": "#include <cuda_fp16.h>\n#include <mma.h>\n#include <cooperative_groups.h>",
     "block groups": "auto b = cg::this_thread_block(); auto t = cg::tiled_partition<32>(b); grid.x = gridDim.x;",
     "async words": "bool async = true; int pipeline, barrier; memcpy(a, b, 3);",

@@ -1,8 +1,5 @@
 """What the lanes of a warp tell each other: shuffles, votes, matches, reductions, against NumPy, under any schedule."""
 
-import importlib.util
-import shutil
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -125,20 +122,6 @@ TYPES = {
 }  # fmt: skip
 MATCHED = ("int", "unsigned", "long", "unsigned long", "long long", "unsigned long long", "float", "double")
 SCHEDULES = st.builds(Schedule.from_seed, st.integers(0, 30))
-
-
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
-def compiler(request):
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(request.param) is None:
-                pytest.skip(f"{request.param} is not installed")
-            patch.setenv("REFCONV_CXX", request.param)
-        yield request.param
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,5 @@
 """nvcuda::wmma: products of small integers are exact, in every shape, type, layout and order of threads."""
 
-import importlib.util
-import shutil
-
 import ml_dtypes
 import numpy as np
 import pytest
@@ -149,20 +146,6 @@ def instance(name, shape, layout_a, layout_b):
     type_ = "wmma::precision::tf32" if name == "tf32" else element
     sizes = ", ".join(map(str, shape))
     return f"product<{sizes}, {type_}, {element}, {c}, wmma::{layout_a}_major, wmma::{layout_b}_major>"
-
-
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
-def compiler(request):
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(request.param) is None:
-                pytest.skip(f"{request.param} is not installed")
-            patch.setenv("REFCONV_CXX", request.param)
-        yield request.param
 
 
 @pytest.fixture(scope="module")

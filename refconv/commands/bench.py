@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--layers", dest="table", type=Path, metavar="CSV", help="another table of layers")
     parser.add_argument(
+        "--after", metavar="LAYER", help="begin behind this layer, where an earlier run has come to its end"
+    )
+    parser.add_argument(
         "--operator", action="append", default=[], choices=OPERATORS, help="only this one; may be repeated"
     )
     parser.add_argument(
@@ -74,5 +77,6 @@ def run(options: argparse.Namespace) -> int:
         implementations=options.impl,
         peers=options.peer,
         dtypes=tuple(dict.fromkeys(options.dtype)),
+        after=options.after,
     )
     return command.bench(command.Request(wanted, options.device, options.seconds, options.out, options.compare))

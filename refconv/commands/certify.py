@@ -28,6 +28,7 @@ from refconv.formats import Format
 from refconv.implementation import Implementation, ImplementationError, load
 from refconv.layers import Layer
 from refconv.problem import OPERATORS, RESULTS, Operator, Problem
+from refconv_cuda import faults
 
 HELP = "verify layers of real size, by random projections"
 DESCRIPTION = (
@@ -74,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dtype", help="in this format, as float32 or tf32 (default: the first that the implementation takes)"
     )
     parser.add_argument("--seed", type=read.seed, metavar="N", help="what all is drawn from (default: at random)")
-    parser.add_argument("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
+    read.add_device(parser)
     parser.add_argument(
         "--memory",
         metavar="SIZE",
@@ -152,6 +153,10 @@ def _certify(options: argparse.Namespace, wanted: list[Layer], memory: int, on_c
                 _print(rows[-1], widths)
                 if not _written(options, implementation, form, memory, rows):
                     return 2
+                broken = rows[-1].verdict == "broken" and implementation.device == "gpu"
+                if broken and (lost := faults.lost()):
+                    print(f"\nBROKEN: {operator} of {layer.name}; nothing more can be tried, the GPU is lost: {lost}")
+                    return 1
     return _summary(rows)
 
 
@@ -165,15 +170,17 @@ def _row(
         if reason is not None:
             return Row(*told, "skipped", reason)
         pair = _on_device(implementation, certificate.operands(operator, problem, seed, form))
+        started = time.perf_counter()
+        expected = Expected(operator, pair, problem, seed)
+        prepared = time.perf_counter() - started
     except (ValueError, MemoryError) as error:
         return Row(*told, "skipped", str(error) or "not enough memory to draw the operands")
-    started = time.perf_counter()
-    expected = Expected(operator, pair, problem, seed)
-    prepared = time.perf_counter() - started
     on_call(f"{operator} of {layer.name}, {problem},")
     started = time.perf_counter()
     try:
         result = getattr(implementation.target, operator)(pair.first, pair.second, problem)
+        if implementation.device == "gpu":
+            faults.wait()
     except Exception as error:
         return Row(*told, "broken", f"{operator} raised {type(error).__name__}: {error}")
     finally:

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|MODULE:OBJ|FILE.py:OBJ",
         help="what to test: a registered name, an object of a module, or of a file; may be repeated",
     )
-    parser.add_argument("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
+    read.add_device(parser)
     parser.add_argument(
         "--dtype",
         action="append",
@@ -62,13 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER|redis://HOST|none",
         help="where failures are kept, to be tried first in the next run (default: in the user's cache)",
     )
-    parser.add_argument(
-        "--time-limit",
-        type=read.seconds,
-        default=10.0,
-        metavar="SECONDS",
-        help="for one call of an operator, without what its kernel takes to compile (default 10)",
-    )
+    read.add_time_limit(parser)
     parser.add_argument("--jobs", type=read.positive, metavar="N", help="processes (default: one a processor)")
 
 

@@ -42,17 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=read.seed, default=0, metavar="N", help="what the operands are drawn from (default 0)"
     )
-    parser.add_argument("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
+    read.add_device(parser)
     parser.add_argument(
         "--picture", type=Path, metavar="FILE", help="draw the receptive field: .svg, or .png with Pillow"
     )
-    parser.add_argument(
-        "--time-limit",
-        type=read.seconds,
-        default=10.0,
-        metavar="SECONDS",
-        help="for one call of an operator, without what its kernel takes to compile (default 10)",
-    )
+    read.add_time_limit(parser)
 
 
 def run(options: argparse.Namespace) -> int:

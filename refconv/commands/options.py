@@ -47,3 +47,19 @@ def _number(text: str, kind: type[float], rule: str, holds: Callable[[float], bo
     if value is None or not holds(value):
         raise argparse.ArgumentTypeError(f"{text!r} must be {rule}")
     return value
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--device`` for what runs on a GPU or on the simulator."""
+    parser.add_argument("--device", choices=("auto", "gpu", "simulator"), default="auto", help="where CUDA kernels run")
+
+
+def add_time_limit(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--time-limit``, in seconds."""
+    parser.add_argument(
+        "--time-limit",
+        type=seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="for one call of an operator, without what its kernel takes to compile (default 10)",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -55,7 +56,14 @@ def _started(command: Sequence[str], output: IO[bytes], environment: dict[str, s
         stderr=subprocess.STDOUT,
         env=environment,
         start_new_session=True,
+        preexec_fn=_told_when_parent_ends,
     )
+
+
+def _told_when_parent_ends() -> None:
+    """Asks Linux to interrupt this process when the run is killed: else it would keep the GPU unseen."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGINT)
 
 
 def _wait(processes: list[subprocess.Popen[bytes]], until: float, progress: _Progress) -> set[int]:

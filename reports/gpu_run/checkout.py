@@ -18,12 +18,21 @@ SOURCES = (".", "cuda", "properties", "reports", "properties/self_tests")
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The variables under which Python processes find all of this checkout; its metadata is written to ``folder``."""
+    """The variables under which Python processes find all of this checkout; its metadata is written to ``folder``.
+
+    CuPy keeps what it has compiled there, too, unless it is told otherwise: a home may be missing, or not be writable.
+    """
     _write_metadata(folder)
     path = [str(folder), *(str((ROOT / source).resolve()) for source in SOURCES)]
     if os.environ.get("PYTHONPATH"):
         path.append(os.environ["PYTHONPATH"])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1"}
+    cache = os.environ.get("CUPY_CACHE_DIR") or str(folder / "cupy")
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path),
+        "PYTHONUNBUFFERED": "1",
+        "CUPY_CACHE_DIR": cache,
+    }
 
 
 def version() -> str:

@@ -128,8 +128,12 @@ class Runner:
 
     def _twins(self, tool: str) -> None:
         names = self._names(tool)
-        for name, outcome in self._launched([], "right", names, self._left()).items():
-            self.comparison.rows[name].twin = outcome
+        while names and self._left() > 0:
+            ran = self._launched([], "right", names, self._left() / 2)
+            for name, outcome in ran.items():
+                self.comparison.rows[name].twin = outcome
+            # One that has cost its process the GPU was the last of it; one that did not end has not told of itself.
+            names = names[len(ran) + (not _is_lost(ran)) :]
 
     def _twins_under(self, binary: str, tool: str) -> bool:
         """Whether the tool came to its end."""
@@ -191,10 +195,16 @@ class Runner:
         except subprocess.TimeoutExpired as late:
             text, complaint = (late.stdout or b"").decode(errors="replace"), [f"not done within {seconds:.0f} s"]
         told = [json.loads(line) for line in text.splitlines() if line.startswith('{"kernel"')]
-        if len(told) < len(names) and kind == "right":
-            missing = names[len(told)]
-            self.comparison.notes.append(f"the right twins from {missing} on did not run: {' '.join(complaint)}")
-        return {entry["kernel"]: entry["outcome"] for entry in told}
+        ran = {entry["kernel"]: entry["outcome"] for entry in told}
+        if len(ran) < len(names) and kind == "right" and not _is_lost(ran):
+            missing = names[len(ran)]
+            self.comparison.notes.append(f"the right twin of {missing} did not come to its end: {' '.join(complaint)}")
+        return ran
+
+
+def _is_lost(ran: dict[str, str]) -> bool:
+    """Whether the last kernel of a process was one after which it could launch no other."""
+    return bool(ran) and [*ran.values()][-1].startswith("raised")
 
 
 def _read(file: Path) -> sanitizer.Log:

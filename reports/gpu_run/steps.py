@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 import time
@@ -18,6 +19,11 @@ OPERATORS = ("forward", "grad_input", "grad_weight")
 RIGHT, WRONG, COULD_NOT = 0, 1, 2  # exit statuses, as everywhere in refconv
 BENCH_SECONDS = 480.0  # at most, of the bench suite
 MOST_TOLD = 300  # characters: a compiler says more, and all of it is in the log
+# What a benchmark says of the case after which only a new process can go on; its layer is asked for.
+LOST = (
+    r"because the GPU is lost since (\S+)-(?:forward|grad_input|grad_weight)-\S+: ",
+    r"^WRONG: (\S+)-(?:forward|grad_input|grad_weight)-\S+ did not end within",
+)
 OVERHEAD = 20.0  # seconds in which a command that watches its own time starts and ends
 PASSES = {"gpu": (50, 400, 3000), "simulator": (3, 20, 200)}  # examples a law: few first, so that all have their turn
 MEMORY = {"gpu": "16G", "simulator": "500K"}  # of a layer's arrays: the largest, at full size, takes 2 GB
@@ -91,8 +97,8 @@ def check(machine: Machine, seconds: float) -> Outcome:
             arguments = [word for name in names for word in ("--impl", name)]
             arguments += [word for dtype in dtypes for word in ("--dtype", dtype)]
             arguments += ["--device", machine.device, "--examples", str(examples), "--seed", str(examples)]
-            # The first call compiles, when all processes do.
-            arguments += ["--time-limit", "60", "--database", "none", "--json", str(file)]
+            # The first call loads CuPy and its kernels, when all processes do.
+            arguments += ["--time-limit", "30", "--database", "none", "--json", str(file)]
             ran = machine.refconv((until - time.monotonic()) / (len(groups) - number), "check", *arguments)
             late = late or ran.late
             laws = [(run, law) for run in _json(file).get("runs", []) for law in run["laws"]]
@@ -110,6 +116,8 @@ def check(machine: Machine, seconds: float) -> Outcome:
         return Outcome(WRONG, f"broken: {', '.join(broken[:4])}{' ...' if len(broken) > 4 else ''}", late)
     if failed or not told:
         return Outcome(COULD_NOT, "; ".join(failed) or boxed.last_line(machine.log), late)
+    left_out = {dtype for missing in _json(machine.folder / "unavailable.json").values() for dtype in missing}
+    told += [f"some not in {', '.join(sorted(left_out))}"] if left_out else []
     return Outcome(RIGHT, "; ".join(told), late)
 
 
@@ -160,20 +168,46 @@ def certify(machine: Machine, seconds: float) -> Outcome:
 
 
 def bench(machine: Machine, seconds: float) -> Outcome:
-    """The bench suite; its results are renamed as `reports/results` wants them."""
-    own = max(5.0, min(BENCH_SECONDS, seconds - OVERHEAD))
-    file = machine.folder / "bench.json"
-    options = ["--device", machine.device, "--seconds", f"{own:.0f}", "--out", str(file)]
-    ran = machine.refconv(seconds, "bench", *options)
+    """The bench suite; its results are renamed as `reports/results` wants them.
+
+    A kernel that faults or does not end takes its process along; a new one begins behind its layer.
+    """
+    until = time.monotonic() + min(BENCH_SECONDS + OVERHEAD, seconds)
+    cases, told, after = 0, "", ""
+    while True:
+        begun = machine.log.stat().st_size if machine.log.exists() else 0
+        left = until - time.monotonic()
+        file = machine.folder / "bench.json"
+        options = ["--device", machine.device, "--seconds", f"{max(5.0, left - OVERHEAD):.0f}", "--out", str(file)]
+        ran = machine.refconv(left, "bench", *options, *(("--after", after) if after else ()))
+        cases += _stored(file)
+        said = machine.log.read_bytes()[begun:].decode(errors="replace")
+        told = told or next((line for line in said.splitlines() if line.startswith("WRONG: ")), "")
+        lost = next((found[1] for each in LOST if (found := re.search(each, said, re.MULTILINE))), "")
+        if not lost or until - time.monotonic() < 2 * OVERHEAD:
+            break
+        after = lost
+    measured = f"{cases} cases measured"
+    if told or ran.status == WRONG:
+        return Outcome(WRONG, f"{told or boxed.last_line(machine.log)}; {measured}", ran.late)
+    if ran.status in (RIGHT, COULD_NOT):
+        return Outcome(ran.status, measured if ran.status == RIGHT else boxed.last_line(machine.log), ran.late)
+    return Outcome(
+        RIGHT if cases and ran.late else COULD_NOT, measured if cases else boxed.last_line(machine.log), ran.late
+    )
+
+
+def _stored(file: Path) -> int:
+    """Gives the results of a benchmark the name that they go by; returns how many there are."""
     stored = _json(file)
     cases = len(stored.get("benchmarks", []))
     if cases:
         slug = stored.get("machine_info", {}).get("refconv", {}).get("machine", "machine")
-        file.rename(machine.folder / f"{slug}-{stored.get('datetime', '')[:10]}.json")
-    told = f"{cases} cases measured" if cases else boxed.last_line(machine.log)
-    if ran.status in (RIGHT, WRONG, COULD_NOT):
-        return Outcome(ran.status, told if ran.status == RIGHT else boxed.last_line(machine.log), ran.late)
-    return Outcome(RIGHT if cases and ran.late else COULD_NOT, told, ran.late)
+        name, number = f"{slug}-{stored.get('datetime', '')[:10]}", 1
+        while (named := file.with_name(f"{name}{'' if number == 1 else f'-{number}'}.json")).exists():
+            number += 1
+        file.rename(named)
+    return cases
 
 
 STEPS = (
@@ -186,20 +220,22 @@ STEPS = (
 
 
 def _by_dtypes(machine: Machine) -> list[tuple[tuple[str, ...], list[str]]]:
-    """Our implementations, those with the same dtypes together; a dtype that needs a missing package is left out."""
-    file = machine.folder / "implementations.json"
+    """Our implementations, those with the same dtypes together; what cannot be had here is left out."""
+    file, missing = machine.folder / "implementations.json", machine.folder / "unavailable.json"
     machine.refconv(60, "implementations", "--json", str(file))
+    offered = {
+        row["implementation"]: row["dtypes"]
+        for row in _json(file).get("implementations", [])
+        if row["implementation"] in checkout.kernels() and "dtypes" in row
+    }
+    machine.python(120, ["-m", "gpu_run.unavailable", machine.device, str(missing), *offered])
+    unavailable = _json(missing)
     groups: dict[tuple[str, ...], list[str]] = {}
-    missing = () if _has_bfloat16(machine) else ("bfloat16",)
-    for row in _json(file).get("implementations", []):
-        if row["implementation"] in checkout.kernels() and "dtypes" in row:
-            dtypes = tuple(dtype for dtype in row["dtypes"] if dtype not in missing)
-            groups.setdefault(dtypes, []).append(row["implementation"])
+    for name, names in offered.items():
+        dtypes = tuple(dtype for dtype in names if dtype not in unavailable.get(name, {}))
+        if dtypes:
+            groups.setdefault(dtypes, []).append(name)
     return list(groups.items())
-
-
-def _has_bfloat16(machine: Machine) -> bool:
-    return machine.python(60, ["-c", "import ml_dtypes"])[0].status == 0
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -99,10 +99,25 @@ __device__ inline int offset_of_tap(int tap, int kernel_width, const Axis& down,
     return down.meets(m) && across.meets(n) ? down.position(m) * across.patch + across.position(n) : -1;
 }
 
+// Those of the taps from first_tap on, one for each of the block's first threads.
+__device__ inline void stage_offsets(int* offsets, int staged, int first_tap, int kernel_width, const Axis& down,
+                                     const Axis& across) {
+    if (threadIdx.x < staged) {
+        offsets[threadIdx.x] = offset_of_tap(first_tap + threadIdx.x, kernel_width, down, across);
+    }
+}
+
 // The number, within its image, of the pixel in row a and column b of the tile.
 __device__ inline long long result_pixel(int a, int b, const Axis& down, const Axis& across, int width) {
     long long row = down.first + static_cast<long long>(a) * down.spacing;
     return row * width + across.first + static_cast<long long>(b) * across.spacing;
+}
+
+// Where in the patch begins what pixel number `pixel` of the tile reads; somewhere inside where there is no such pixel.
+__device__ inline int place_in_patch(int pixel, int tile_width, const Axis& down, const Axis& across) {
+    int a = pixel / tile_width, b = pixel % tile_width;
+    bool exists = a < down.count && b < across.count;
+    return exists ? a * down.step * across.patch + b * across.step : 0;
 }
 
 template <typename Real>

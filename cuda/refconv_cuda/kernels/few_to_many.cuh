@@ -43,9 +43,7 @@ __device__ inline void few_to_many(const Real* __restrict__ source, const Real* 
     V sum[kPixels][2];
 #pragma unroll
     for (int i = 0; i < kPixels; ++i) {
-        int pixel = of_pixels + i * kDown, a = pixel / tile_width, b = pixel % tile_width;
-        bool exists = a < down.count && b < across.count;
-        places[i] = exists ? a * down.step * across.patch + b * across.step : 0;
+        places[i] = place_in_patch(of_pixels + i * kDown, tile_width, down, across);
         sum[i][0] = sum[i][1] = V::zero();
     }
 
@@ -61,9 +59,7 @@ __device__ inline void few_to_many(const Real* __restrict__ source, const Real* 
             auto value = column < many ? P::load(from[column * strides.many]) : typename P::Sum(0);
             weights[row][column / kFew].of[column % kFew] = value;
         }
-        if (threadIdx.x < staged) {
-            offsets[threadIdx.x] = offset_of_tap(first_tap + threadIdx.x, kernel_width, down, across);
-        }
+        stage_offsets(offsets, staged, first_tap, kernel_width, down, across);
         __syncthreads();
         for (int t = 0; works && t < staged; ++t) {
             int offset = offsets[t];

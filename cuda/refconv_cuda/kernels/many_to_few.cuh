@@ -31,9 +31,7 @@ __device__ inline void many_to_few(const Real* __restrict__ source, const Real* 
     V sum[kPixels];
 #pragma unroll
     for (int i = 0; i < kPixels; ++i) {
-        int pixel = threadIdx.x + i * kThreads, a = pixel / tile_width, b = pixel % tile_width;
-        bool exists = a < down.count && b < across.count;
-        places[i] = exists ? a * down.step * across.patch + b * across.step : 0;
+        places[i] = place_in_patch(threadIdx.x + i * kThreads, tile_width, down, across);
         sum[i] = V::zero();
     }
 
@@ -52,9 +50,7 @@ __device__ inline void many_to_few(const Real* __restrict__ source, const Real* 
                 const Real* from = w + (first_tap + t) * strides.tap + f * strides.few + (first + c) * strides.many;
                 weights[t][c].of[f] = f < few && first + c < many ? P::load(*from) : typename P::Sum(0);
             }
-            if (threadIdx.x < staged) {
-                offsets[threadIdx.x] = offset_of_tap(first_tap + threadIdx.x, kernel_width, down, across);
-            }
+            stage_offsets(offsets, staged, first_tap, kernel_width, down, across);
             __syncthreads();
             for (int t = 0; works && t < staged; ++t) {
                 int offset = offsets[t];

@@ -11,7 +11,7 @@ from refconv.problem import OPERATORS, Operator, Problem
 from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, SUMS, OnDevice, sum_of_splits
+from refconv_cuda.launchers.on_device import C_NAMES, SUMS, OnDevice, checked_splits, sum_of_splits
 from refconv_cuda.launchers.work import Work, divide_up, least_elements, share_out
 from refconv_cuda.target import FILLING_BLOCKS
 
@@ -68,12 +68,10 @@ class FewChannels(OnDevice):
         self, *, tile: tuple[int, int] | None = None, splits: int | None = None, device_: Device | None = None
     ) -> None:
         super().__init__(device_)
-        if splits is not None and splits < 1:
-            raise ValueError(f"splits = {splits} must be at least 1")
         if tile is not None and min(tile) < 1:
             raise ValueError(f"tile = {tile} must be at least 1x1")
         self.tile = tile
-        self.splits = splits
+        self.splits = checked_splits(splits)
 
     def supports(self, problem: Problem) -> bool | str:
         """True for few channels on one side, if the pixels under one window of the kernel fit into shared memory."""

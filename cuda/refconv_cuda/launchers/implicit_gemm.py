@@ -13,7 +13,7 @@ from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.gathered import Product
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import C_NAMES, SUMS, OnDevice, sum_of_splits
+from refconv_cuda.launchers.on_device import C_NAMES, SUMS, OnDevice, checked_splits, sum_of_splits
 from refconv_cuda.launchers.work import Work, divide_up, least_elements, product_shape, share_out, tiled
 from refconv_cuda.target import FILLING_BLOCKS
 
@@ -60,11 +60,9 @@ class ImplicitGemm(OnDevice):
         device_: Device | None = None,
     ) -> None:
         super().__init__(device_)
-        if splits is not None and splits < 1:
-            raise ValueError(f"splits = {splits} must be at least 1")
         self.name = name
         self.tile = tile
-        self.splits = splits
+        self.splits = checked_splits(splits)
 
     def least(self, name: str) -> int:
         """As any launcher's: bfloat16 leaves Kepler out, whose compiler spills to widen it."""

@@ -38,6 +38,13 @@ def sum_of_splits(dtype: str) -> Instance:
     return elementwise("sum_splits", C_NAMES[dtype])
 
 
+def checked_splits(splits: int | None) -> int | None:
+    """That number of splits, or None. Raises ``ValueError`` where it is less than 1."""
+    if splits is not None and splits < 1:
+        raise ValueError(f"splits = {splits} must be at least 1")
+    return splits
+
+
 class OnDevice(ABC):
     """What the implementations share: the device, and the way in and out of it."""
 

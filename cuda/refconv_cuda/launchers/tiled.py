@@ -18,7 +18,7 @@ from refconv_cuda import geometry
 from refconv_cuda.device import Array, Device
 from refconv_cuda.launchers.gathered import Product, takes_vectors
 from refconv_cuda.launchers.instance import Instance
-from refconv_cuda.launchers.on_device import SUMS, OnDevice, sum_of_splits
+from refconv_cuda.launchers.on_device import SUMS, OnDevice, checked_splits, sum_of_splits
 from refconv_cuda.launchers.work import Work, dense_product_shape, divide_up, least_elements, tiled
 from refconv_cuda.target import MULTIPROCESSORS
 
@@ -72,13 +72,11 @@ class Tiled(OnDevice):
         super().__init__(device_)
         if size is not None and size not in SIZES:
             raise ValueError(f"size = {size!r} must be one of {', '.join(SIZES)}")
-        if splits is not None and splits < 1:
-            raise ValueError(f"splits = {splits} must be at least 1")
         if self.vectors_only and not vectors:
             raise ValueError(f"vectors = {vectors} must be True: {self.name} moves nothing else")
         self.size = size
         self.vectors = vectors
-        self.splits = splits
+        self.splits = checked_splits(splits)
 
     # -- what a family says of itself; ``dtype``: that of the arrays ----------------------------------------
 

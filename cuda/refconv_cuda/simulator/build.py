@@ -21,11 +21,14 @@ RUNTIME_SOURCES = (
 
 
 class Kind(enum.Enum):
-    """How a module is built: for launches in any order, with every access checked, or with its blocks shared out."""
+    """How a module is built: for launches in any order, with every access checked, or with its blocks shared out.
 
-    PLAIN = ()
-    CHECKED = ("-DREFCONV_CHECK",)
-    THREADS = ("-DREFCONV_THREADS",)
+    The value is the option that tells the runtime.
+    """
+
+    PLAIN = "-DREFCONV_PLAIN"  # which nobody asks for
+    CHECKED = "-DREFCONV_CHECK"
+    THREADS = "-DREFCONV_THREADS"
 
 
 def library(unit: str, kind: Kind) -> tuple[ctypes.CDLL, Path]:
@@ -34,7 +37,7 @@ def library(unit: str, kind: Kind) -> tuple[ctypes.CDLL, Path]:
     Raises `CompileError`, `CompilerMissing`.
     """
     tool = compiler.find()
-    options = (*kind.value, *(tool.check_flags if kind is Kind.CHECKED else ()))
+    options = (kind.value, *(tool.check_flags if kind is Kind.CHECKED else ()))
     key = _digest(tool, _runtime_text(), *options, unit)
 
     def build(workspace: Path, output: Path) -> None:
@@ -50,7 +53,7 @@ def library(unit: str, kind: Kind) -> tuple[ctypes.CDLL, Path]:
 
 def _runtime_objects(store: Path, kind: Kind) -> list[Path]:
     tool = compiler.find()
-    options = ("-Wall", "-Wextra", *kind.value)
+    options = ("-Wall", "-Wextra", kind.value)
     key = _digest(tool, _runtime_text(), *options)
 
     def build(name: str, workspace: Path, output: Path) -> None:

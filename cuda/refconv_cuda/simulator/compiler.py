@@ -142,7 +142,7 @@ def _find(wanted: str) -> Compiler:
 def _zig() -> Compiler:
     # glibc 2.17 is the oldest that zig targets: what is built here runs on any Linux of the last ten years.
     machine = platform.machine()
-    level = ("-mcpu=x86_64_v3",) if _has_avx2() else ()
+    level = ("-mcpu=x86_64_v3",) if _has_avx2() else _on_aarch64()
     return Compiler(
         command=(sys.executable, "-m", "ziglang", "c++"),
         identity=f"ziglang {importlib.metadata.version('ziglang')}",
@@ -155,7 +155,7 @@ def _system(command: tuple[str, ...]) -> Compiler:
     done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise CompilerMissing(f"{' '.join(command)} --version failed: {done.stderr.strip()}")
-    level = ("-march=x86-64-v3",) if _has_avx2() else ()
+    level = ("-march=x86-64-v3",) if _has_avx2() else _on_aarch64()
     identity = done.stdout.splitlines()[0]
     # g++ makes the statics of templates unique in the process; two modules must not share theirs.
     clang = re.search(r"\bclang version (\d+)", identity)
@@ -167,6 +167,11 @@ def _system(command: tuple[str, ...]) -> Compiler:
     if clang:
         return Compiler(command, identity, (*level, *CLANG_FLAGS), CLANG_CHECK_FLAGS)
     return Compiler(command, identity, (*level, "-fno-gnu-unique"), GCC_CHECK_FLAGS)
+
+
+def _on_aarch64() -> tuple[str, ...]:
+    """Atomics as instructions: else they are calls of the compiler's own library, which is not linked."""
+    return ("-mno-outline-atomics",) if platform.machine() == "aarch64" else ()
 
 
 def _has_avx2() -> bool:

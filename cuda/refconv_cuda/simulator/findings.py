@@ -208,6 +208,7 @@ class _Describer:
     def _variable(self, space: str) -> _Where:
         """A ``__shared__`` variable, or one of the module's own."""
         offset, size = self._found.offset, max(self._found.size, 1)
+        offset -= 2**64 if offset >= 2**63 else 0  # before the memory's beginning
         variable = None
         if self._image:
             of = self._image.shared_variable if space == "shared" else self._image.module_variable

@@ -1,8 +1,8 @@
 """What is not simulated, found in the source, so that the refusal names the construct and its line.
 
-A compiler would refuse most of it too, but in words that say nothing ("undeclared identifier"). Of inline PTX, what is not
-simulated is refused in `refconv_cuda.simulator.ptx`. Comments and string literals are no code and never trigger; the rest is taken as it stands, so give it
-what is left after the preprocessor.
+A compiler would refuse most of it too, but in words that say nothing ("undeclared identifier"). Comments and string
+literals are no code and never trigger; the rest is taken as it stands, so give it what is left after the preprocessor.
+Inline PTX is not looked into here: what of it is not simulated, `refconv_cuda.simulator.ptx` refuses.
 """
 
 from __future__ import annotations
@@ -35,17 +35,15 @@ def _construct(pattern: str, name: str, reason: str) -> _Construct:
     return _Construct(re.compile(pattern), name, reason)
 
 
-_ONE_BY_ONE = "threads run one at a time here, so a copy that goes on beside them has nothing to overlap with"
+_ONE_BY_ONE = "threads run one at a time here; of what goes on beside them there is only cp.async, waited for by groups"
 _CLUSTERS = "blocks run one after another here, so no two can share memory or wait for one another"
-_NVIDIA_HEADERS = (
-    r"cuda_awbarrier(?:_primitives)?\.h|cudaTypedefs\.h|cooperative_groups/memcpy_async\.h|cuda/(?:barrier|pipeline|ptx)"
-)
+_NVIDIA_HEADERS = r"cuda_awbarrier(?:_primitives)?\.h|cudaTypedefs\.h|cuda/(?:barrier|pipeline|ptx)"
 
 # In a file, the one that stands first is named; of those that begin at the same place, the first in this list.
 _CONSTRUCTS = (
     _construct(rf"#\s*(?:include\s*[<\"]|pragma refconv include )({_NVIDIA_HEADERS})", "<{0}>", _ONE_BY_ONE),
     _construct(r"\b(__pipeline_(?!memcpy_async\b|commit\b|wait_prior\b)\w+)", "{0}", _ONE_BY_ONE),
-    _construct(r"\b((?:\w+::)*memcpy_async)\b", "cp.async ({0})", _ONE_BY_ONE),
+    _construct(r"\b((?:cuda|nvcuda)::(?:\w+::)*memcpy_async)\b", "{0}", _ONE_BY_ONE),
     _construct(r"\b(cuda::(?:device::)?(?:barrier|pipeline)\w*|__mbarrier_\w+)", "{0}", _ONE_BY_ONE),
     _construct(r"\b(CUtensorMap|(?:\w+::)*cp_async_bulk\w*)\b", "TMA ({0})", _ONE_BY_ONE),
     _construct(r"\b(cuda::ptx)\b", "inline PTX ({0})", "only PTX in asm is read"),

@@ -162,8 +162,11 @@ def _demangled(name: str) -> str:
 
 
 def _is_ours(file: str) -> bool:
-    """Whether a line is of the simulator's own headers: their names are not the user's, and short in debug tables."""
-    return file in _own_names()
+    """Whether a line is of the simulator's own headers: their names are not the user's.
+
+    A debug table has them without a folder or with one, depending on the folder in which clang was run.
+    """
+    return Path(file).name in _own_names()
 
 
 @functools.cache

@@ -86,3 +86,28 @@ LOADS(x1_trans, 1, "m8n8.x1.trans.shared.b16", "{%0}, [%1]", : "=r"(y[0]))
 LOADS(x2_trans, 2, "x2.trans.m8n8.shared::cta.b16", "{%0, %1}, [%2]", : "=r"(y[0]), "=r"(y[1]))
 LOADS(x4_trans, 4, "m8n8.x4.trans.shared.b16", "{%0, %1, %2, %3}, [%4]",
       : "=r"(y[0]), "=r"(y[1]), "=r"(y[2]), "=r"(y[3]))
+
+extern "C" __global__ void movmatrix(const unsigned* x, unsigned* y) {
+    asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(y[threadIdx.x]) : "r"(x[threadIdx.x]));
+}
+
+#if __CUDA_ARCH__ >= 900
+// -- stmatrix: lane l's row begins at at[l] -----------------------------------------------------------------------
+
+#define STORES(name, count, instruction, ...)                                                                      \
+    extern "C" __global__ void name(const unsigned* x, const int* at, unsigned short* y) {                          \
+        __shared__ __align__(16) unsigned short tile[64 * 8];                                                       \
+        unsigned lane = threadIdx.x;                                                                                \
+        for (unsigned i = lane; i < 64 * 8; i += 32) tile[i] = 0;                                                   \
+        __syncwarp();                                                                                               \
+        unsigned row = static_cast<unsigned>(__cvta_generic_to_shared(tile)) + 2 * at[lane];                        \
+        x += lane * count;                                                                                          \
+        asm volatile("stmatrix.sync.aligned." instruction ";" ::"r"(row), __VA_ARGS__ : "memory");                  \
+        __syncwarp();                                                                                               \
+        for (unsigned i = lane; i < 64 * 8; i += 32) y[i] = tile[i];                                                \
+    }
+STORES(st_x1, 1, "m8n8.x1.shared.b16 [%0], {%1}", "r"(x[0]))
+STORES(st_x2_trans, 2, "m8n8.x2.trans.shared.b16 [%0], {%1, %2}", "r"(x[0]), "r"(x[1]))
+STORES(st_x4, 4, "m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4}", "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3]))
+STORES(st_x4_trans, 4, "m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4}", "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3]))
+#endif

@@ -95,6 +95,27 @@ extern "C" __global__ void conversions(const float* a, const float* b, unsigned*
     asm("mov.b32 %0, %1;" : "=r"(y[5 * n + i]) : "f"(a[i]));
 }
 
+#define OF_THREE(column, type, bits, constraint)                                                                  \
+    {                                                                                                               \
+        bits d, e = 0, f = 0;                                                                                        \
+        asm("fma.rn." type " %0, %1, %2, %3;" : "=" constraint(d) : constraint((bits)a[i]), constraint((bits)b[i]),   \
+            constraint((bits)c[i]));                                                                                \
+        ALSO(type, constraint)                                                                                      \
+        y[column * n + i] = d, y[(column + 1) * n + i] = e, y[(column + 2) * n + i] = f;                            \
+    }
+extern "C" __global__ void halves(const unsigned* a, const unsigned* b, const unsigned* c, unsigned* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= n) return;
+#define ALSO(type, constraint)                                                                               \
+    asm("add." type " %0, %1, %2;" : "=" constraint(e) : constraint(d), constraint(d));                       \
+    asm("{mul." type " %0, %1, %2;}" : "=" constraint(f) : constraint(d), constraint(e));
+    OF_THREE(0, "f16x2", unsigned, "r")
+    OF_THREE(3, "f16", unsigned short, "h")
+#undef ALSO
+#define ALSO(type, constraint)
+    OF_THREE(6, "bf16x2", unsigned, "r")
+}
+
 enum Unsigned : unsigned { kSeven = 7 };
 
 extern "C" __global__ void places(unsigned* y) {
@@ -186,4 +207,11 @@ extern "C" __global__ void spaces(unsigned* x, unsigned long long* y) {
     y[6] = __cvta_shared_to_generic(__cvta_generic_to_shared(tile + 2)) == tile + 2;
     y[7] = __cvta_generic_to_shared(tile) >> 32;
     y[8] = local;
+}
+
+// Each thread adds its element, twice, to the sum.
+extern "C" __global__ void sums(const float* x, float* sum, unsigned* count, unsigned* before) {
+    asm volatile("red.global.add.f32 [%0], %1;" ::"l"(sum), "f"(x[threadIdx.x]) : "memory");
+    asm volatile("red.relaxed.gpu.global.add.f32 [%0], %1;" ::"l"(sum), "f"(x[threadIdx.x]) : "memory");
+    asm volatile("atom.global.add.u32 %0, [%1], %2;" : "=r"(before[threadIdx.x]) : "l"(count), "r"(3) : "memory");
 }

@@ -66,7 +66,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for; empty is the default. texts: names or patterns of layers, or problems."""
+    """What was asked for; empty is the default. texts: names or patterns of layers, or problems. after: the name of a
+    layer, which is left out with all that come before it.
+    """
 
     texts: Sequence[str] = ()
     table: Path | None = None
@@ -74,6 +76,7 @@ class Wanted:
     implementations: Sequence[str] = ()
     peers: Sequence[str] = ()
     dtypes: Sequence[str] = ()
+    after: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def plan(wanted: Wanted, field: Field) -> Plan:
     told: list[str] = []
     dtypes = _dtypes(wanted, field.device, told)
     contestants = _contestants(wanted, field, told)
-    chosen = _layers(wanted, field, dtypes, told)
+    chosen = _after(wanted.after, _layers(wanted, field, dtypes, told))
     cases = []
     for layer, operator, dtype in itertools.product(chosen, wanted.operators or OPERATORS, dtypes):
         for spec, role in contestants:
@@ -198,6 +201,15 @@ def _layers(wanted: Wanted, field: Field, dtypes: Sequence[str], told: list[str]
         if not fitting:
             told.append(f"{members[0].name} and its like are too large for a short run")
     return short
+
+
+def _after(name: str | None, chosen: list[Layer]) -> list[Layer]:
+    if name is None:
+        return chosen
+    names = [layer.name for layer in chosen]
+    if name not in names:
+        raise ValueError(f"--after {name} must be one of the layers: {', '.join(names)}")
+    return chosen[names.index(name) + 1 :]
 
 
 def _fitting(wanted: Sequence[Layer], dtype: str, limits: Limits, told: list[str], why: str) -> list[Layer]:

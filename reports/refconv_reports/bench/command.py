@@ -20,6 +20,7 @@ from refconv.implementation import ImplementationError
 from refconv_cuda.device import DeviceMissing
 from refconv_reports.bench import machine, plugin, results, table, test_layers
 from refconv_reports.bench.choose import Case, NothingToMeasure, Wanted
+from refconv_reports.bench.kept import Keeper
 from refconv_reports.bench.run import RUN, Run, found_device, prepared
 
 INTERRUPTED = 130
@@ -60,7 +61,7 @@ def _bench(request: Request) -> int:
     run, path, earlier = _prepared(request)
     for sentence in run.plan.left_out:
         _tell(f"left out: {sentence}")
-    stored, interrupted = _measured(run)
+    stored, interrupted = _measured(run, path)
     _say(run)
     status = 0
     if stored is not None:
@@ -111,9 +112,10 @@ def _prepared(request: Request) -> tuple[Run, Path, dict[tuple[str, ...], float]
     return run, path, earlier
 
 
-def _measured(run: Run) -> tuple[dict[str, Any] | None, bool]:
-    """pytest-benchmark's JSON, if anything was measured, and whether the run was interrupted."""
-    with tempfile.TemporaryDirectory(prefix="refconv-bench-") as folder, _progress(run), _undisturbed():
+def _measured(run: Run, path: Path) -> tuple[dict[str, Any] | None, bool]:
+    """pytest-benchmark's JSON, if anything was measured, and whether the run was interrupted. path: see `Keeper`."""
+    keeper = Keeper(run, path)
+    with tempfile.TemporaryDirectory(prefix="refconv-bench-") as folder, _progress(run), _undisturbed(), keeper:
         stored = Path(folder, "results.json")
         arguments = [
             str(test_layers.__file__),
@@ -125,7 +127,7 @@ def _measured(run: Run) -> tuple[dict[str, Any] | None, bool]:
         ]
         arguments += ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "pytest_benchmark.plugin"]
         arguments += [f"--benchmark-json={stored}"]
-        code = pytest.main(arguments, plugins=[plugin, _Given(run)])
+        code = pytest.main(arguments, plugins=[plugin, _Given(run), keeper])
         found = results.read(stored) if stored.exists() else None
     return found, code == pytest.ExitCode.INTERRUPTED
 
@@ -198,7 +200,8 @@ def _say(run: Run) -> None:
     for reason in dict.fromkeys(reason for _, reason in run.refused):
         _tell(f"not measured: {reason}")
     if run.too_late:
-        _tell(f"not measured: {run.too_late} cases, for which there was no time")
+        why = "for which there was no time" if run.lost is None else f"because the GPU is lost since {run.lost}"
+        _tell(f"not measured: {run.too_late} cases, {why}")
     for case, told in run.failed:
         _tell(f"WRONG: {case.id}: {told}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +62,7 @@ class Contest:
             raise Refused(f"{case.name}: {why_not}")
         cell = self._cell_of(case)
         try:
-            with contestant.precisely(case.dtype) as settings:
+            with self._settled(), contestant.precisely(case.dtype) as settings:
                 inexact = self._certify(case, contestant, cell)
                 rotated = buffers.rotation(contestant.home, operator, problem, case.dtype)
                 timing = contestant.home.time(lambda i: contestant.call(operator, *rotated[i], problem), self.seconds)
@@ -72,8 +74,6 @@ class Contest:
             if case.role == "peer" and not isinstance(error, (WrongResult, Refused, Unsynchronised)):
                 raise Refused(f"{case.name} raised {type(error).__name__}: {_first_line(error)}") from error
             raise
-        finally:
-            self.field.settle()
         work = traffic.work(problem, operator, case.dtype)
         self._plausible(case, work, timing)
         kernel, tile = contestant.launches(operator, problem, case.dtype)
@@ -98,6 +98,17 @@ class Contest:
             info["inexact"] = inexact
         return Measured(case, timing, info)
 
+    @contextlib.contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Gives memory back afterwards; what went wrong inside is told, whatever that has left behind."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self.field.settle()
+            raise
+        self.field.settle()
+
     def _cell_of(self, case: Case) -> _Cell:
         if self._cell is None or self._cell.key != case.cell:
             self._cell = None  # before the next one takes its memory
@@ -106,6 +117,8 @@ class Contest:
                 self._cell = _Cell(case, self.field, self.seed)
             except ValueError as reason:
                 raise Refused(str(reason)) from reason
+            except MemoryError as error:
+                raise Refused(f"{case.layer.name}: its operands need more memory than there is") from error
         return self._cell
 
     def _certify(self, case: Case, contestant: Contestant, cell: _Cell) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,11 @@ class OnCupy:
 
     def exact(self, operator: Operator, problem: Problem, seed: int, dtype: str) -> Pair:
         """Operands for a certificate, drawn on the GPU: the host would take seconds. Raises ``ValueError``."""
-        pair = operands(operator, problem, seed, dtype, draw=self._integers, thin=self._thinned)
+        try:
+            pair = operands(operator, problem, seed, dtype, draw=self._integers, thin=self._thinned)
+        except ImportError:  # CuPy's generators want cuRAND, which need not be here
+            pair = operands(operator, problem, seed, dtype)
+            pair = replace(pair, first=self._cupy.asarray(pair.first), second=self._cupy.asarray(pair.second))
         self.settle()
         return pair
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import os
 import platform
@@ -9,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -71,35 +73,45 @@ def cpu_model() -> str:
 
 def gpu_peaks() -> peaks.Peaks | None:
     """Those of the GPU that CuPy runs on, where a datasheet is known."""
-    name, capability = _gpu_name()
-    return peaks.of(name, capability)
-
-
-def _gpu_name() -> tuple[str, str]:
     import cupy
 
-    number = cupy.cuda.runtime.getDevice()
-    name = cupy.cuda.runtime.getDeviceProperties(number)["name"]
+    gpu = _gpu_of(cupy)
+    return peaks.of(gpu.name, gpu.capability)
+
+
+@dataclass(frozen=True)
+class _Gpu:
+    """number: CUDA's. clock, memory_clock: the highest, in MHz."""
+
+    number: int
+    name: str
+    capability: str
+    clock: float
+    memory_clock: float
+
+
+@functools.cache
+def _gpu_of(cupy: Any) -> _Gpu:
+    """Asked once: after a fault CUDA may not answer any more, and the results of the run want it still."""
+    runtime = cupy.cuda.runtime
+    number = runtime.getDevice()
+    name = runtime.getDeviceProperties(number)["name"]
     digits = str(cupy.cuda.Device(number).compute_capability)
-    return (name.decode() if isinstance(name, bytes) else str(name)), f"{digits[:-1]}.{digits[-1]}"
+    clocks = (runtime.deviceGetAttribute(attribute, number) / 1000 for attribute in (CLOCK_RATE, MEMORY_CLOCK_RATE))
+    return _Gpu(number, name.decode() if isinstance(name, bytes) else str(name), f"{digits[:-1]}.{digits[-1]}", *clocks)
 
 
 def _gpu() -> dict[str, Any]:
     import cupy
 
-    runtime = cupy.cuda.runtime
-    number = runtime.getDevice()
-    name, capability = _gpu_name()
-    known = peaks.of(name, capability)
-    cuda = int(runtime.runtimeGetVersion())
-    driver, sm, memory = _told_by_the_driver(number)
-    clocks = {
-        "sm": sm or runtime.deviceGetAttribute(CLOCK_RATE, number) / 1000,
-        "memory": memory or runtime.deviceGetAttribute(MEMORY_CLOCK_RATE, number) / 1000,
-    }
+    gpu = _gpu_of(cupy)
+    known = peaks.of(gpu.name, gpu.capability)
+    cuda = int(cupy.cuda.runtime.runtimeGetVersion())
+    driver, sm, memory = _told_by_the_driver(gpu.number)
+    clocks = {"sm": sm or gpu.clock, "memory": memory or gpu.memory_clock}
     return {
-        "gpu": name,
-        "compute_capability": capability,
+        "gpu": gpu.name,
+        "compute_capability": gpu.capability,
         "driver": driver,
         "cuda": f"{cuda // 1000}.{cuda % 1000 // 10}",
         "cupy": cupy.__version__,

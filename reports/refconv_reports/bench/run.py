@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from refconv_cuda import faults
 from refconv_reports.bench import machine
 from refconv_reports.bench.choose import Case, Plan, Wanted, plan
 from refconv_reports.bench.contest import Contest, Measured, Refused
@@ -19,7 +20,8 @@ from refconv_reports.bench.contestants import DeviceName, Field
 class Run:
     """What `test_layers` measures. seconds: that all may take since ``started`` (`time.monotonic`); None: any time.
 
-    measured, refused, failed grow as the run goes; on_case is told of each case before it begins.
+    measured, refused, failed grow as the run goes; on_case is told of each case before it begins. running: that case,
+    and since when, or None. lost: the id of a case whose fault cost the GPU, so that no other can be measured, and why.
     """
 
     plan: Plan
@@ -31,6 +33,8 @@ class Run:
     refused: list[tuple[Case, str]] = field(default_factory=list)
     failed: list[tuple[Case, str]] = field(default_factory=list)
     too_late: int = 0
+    running: tuple[Case, float] | None = None
+    lost: str | None = None
 
     def __post_init__(self) -> None:
         self.cases: dict[str, Case] = {}
@@ -49,18 +53,31 @@ class Run:
         if self.seconds is not None and time.monotonic() - self.started > self.seconds:
             self.too_late += 1
             raise Refused(f"the {self.seconds:g} s are over")
+        if self.lost is not None:
+            self.too_late += 1
+            raise Refused(f"the GPU is lost since {self.lost}")
         self.on_case(case)
+        self.running = (case, time.monotonic())
         try:
             measured = self.contest.measure(case)
         except Refused as reason:
             self.refused.append((case, str(reason)))
+            self._look(case)
             raise
         except Exception as error:
             told = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
             self.failed.append((case, told))
+            self._look(case)
             raise
+        finally:
+            self.running = None
         self.measured.append(measured)
         return measured
+
+    def _look(self, case: Case) -> None:
+        """After a case that was not measured: whether another one can be."""
+        if self.device == "gpu" and (reason := faults.lost()):
+            self.lost = f"{case.id}: {reason}"
 
 
 RUN = pytest.StashKey[Run]()

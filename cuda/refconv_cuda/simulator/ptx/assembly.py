@@ -31,7 +31,7 @@ class Registers:
 
 @dataclass(frozen=True)
 class Instruction:
-    """``@guard opcode operands;``. An operand is a tuple if it is a vector ``{a, b}``; an address keeps its brackets."""
+    """``@guard opcode operands;``. A vector ``{a, b}`` is a tuple; an address keeps its brackets."""
 
     opcode: str
     operands: tuple[str | tuple[str, ...], ...]
@@ -81,9 +81,7 @@ def _line(text: str) -> Registers | Instruction:
     if opcode is None:
         return Instruction(_shown(rest.split(None, 1)[0] if rest else text), ())
     operands = _operands(rest[opcode.end() :].strip())
-    return Instruction(
-        opcode[0], operands, guard["register"] if guard else None, bool(guard and guard["negated"])
-    )
+    return Instruction(opcode[0], operands, guard["register"] if guard else None, bool(guard and guard["negated"]))
 
 
 def _operands(text: str) -> tuple[str | tuple[str, ...], ...]:

@@ -13,7 +13,7 @@ from refconv_cuda.simulator.ptx.table import SPECIAL_REGISTERS, Row, family, row
 _TYPE = re.compile(r"(?P<result>=?)(?:(?P<count>\d+)\*)?(?P<type>\w+)(?P<mark>[!+]?)")
 _INTEGER = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|\d+)U?")
 _FLOAT = re.compile(r"0[fF](?P<single>[0-9a-fA-F]{8})|0[dD](?P<double>[0-9a-fA-F]{16})|-?\d+\.\d*(?:[eE][-+]?\d+)?")
-_ADDRESS = re.compile(r"\[\s*(?P<base>%\[\w+\]|[^\s+\[\]]+)\s*(?:\+\s*(?P<offset>-?\w+|%\d+|%\[\w+\])\s*)?\]")
+_ADDRESS = re.compile(r"\[\s*(?P<base>%\[\w+\]|[\w%$.]+)\s*(?:\+\s*(?P<offset>-?\w+|%\d+|%\[\w+\])\s*)?\]")
 _PLACEHOLDER = re.compile(r"%(?:(\d+)|\[(\w+)\])$")
 _SPACES = {"[shared]": 32, "[global]": 64, "[generic]": 64}
 
@@ -24,7 +24,7 @@ class NotSimulated(Exception):
 
 @dataclass(frozen=True)
 class _Value:
-    """A PTX operand. type: of the register, or ``imm`` or ``real`` for a constant, or ``at32``, ``at64`` for an address.
+    """A PTX operand. type: of the register; ``imm`` and ``real``, a constant; ``at32`` and ``at64``, an address.
 
     code: C++. writable: whether an instruction may set it.
     """
@@ -67,7 +67,9 @@ class Calls:
                 continue
             if operand.writes:
                 before.append(f"auto& refconv_at_{i} = {expression}; ")
-                after.append(f"refconv_at_{i} = ::refconv::ptx::output<'{operand.letter}'>(refconv_at_{i}, {register}); ")
+                after.append(
+                    f"refconv_at_{i} = ::refconv::ptx::output<'{operand.letter}'>(refconv_at_{i}, {register}); "
+                )
                 expression = f"(refconv_at_{i})"
             start = f"::refconv::ptx::input<'{operand.letter}'>{expression}" if operand.reads else _undefined(operand)
             before.append(f"::refconv::ptx::{CONSTRAINTS[operand.letter]} {register} = {start}; ")
@@ -99,7 +101,7 @@ class Calls:
         kind = re.sub("^[us]", "b", kind)
         code = ""
         for name in registers.names:
-            variable = "refconv_" + re.sub(r"\W", "_", name.replace("%", "p_"))
+            variable = "refconv_register_" + re.sub(r"\W", "_", name.replace("%", "p_"))
             self._scopes[-1][name.replace("%%", "%")] = _Value(kind, variable, writable=True)
             code += f"::refconv::ptx::{kind} {variable} = ::refconv::ptx::undefined<::refconv::ptx::{kind}>(); "
         return code
@@ -123,7 +125,7 @@ class Calls:
         takes = " or ".join(_signature(row) for row in known)
         given = ", ".join(_shown(each) for each in operands) or "none"
         why = f" ({mismatches[0]})" if len(known) == 1 and mismatches[0] else ""
-        raise Malformed(f"{opcode} takes the operands {takes}, but is given {given}{why}")
+        raise Malformed(f"{opcode} is simulated with the operands {takes}, but is given {given}{why}")
 
     def _guarded(self, instruction: Instruction, call: str) -> str:
         if instruction.guard is None:
@@ -272,15 +274,20 @@ def _read(kind: str, value: _Value) -> str:
         return value.code
     if value.type in ("imm", "real") or value.bits != int(kind[1:]):
         return f"static_cast<::refconv::ptx::{kind}>({value.code})"
-    return value.code if value.type == kind else f"::refconv::bits_as<::refconv::ptx::{kind}>({value.code})"
+    return value.code if _same(kind, value.type) else f"::refconv::bits_as<::refconv::ptx::{kind}>({value.code})"
 
 
 def _written(kind: str, value: _Value, code: str) -> str:
-    if value.type == "pred" or value.type == kind:
+    if value.type == "pred" or _same(kind, value.type):
         return f"{value.code} = {code}; "
     if value.bits != int(kind[1:]):  # a narrow load into a wider register; a signed one extends its sign
         return f"{value.code} = static_cast<::refconv::ptx::{value.type}>({code}); "
     return f"{value.code} = ::refconv::bits_as<::refconv::ptx::{value.type}>({code}); "
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two of PTX's types are the same in C++."""
+    return one[1:] == other[1:] and (one[0] == other[0] or {one[0], other[0]} == {"b", "u"})
 
 
 def _float(match: re.Match[str]) -> _Value:

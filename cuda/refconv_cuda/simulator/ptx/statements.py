@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +12,12 @@ CONSTRAINTS = {"h": "b16", "r": "b32", "l": "b64", "f": "f32", "d": "f64", "n": 
 _KEYWORD = re.compile(
     r"\b(?:asm|__asm__|__asm)\b(?P<qualifiers>(?:\s+(?:volatile|__volatile__|inline|goto)\b)*)\s*(?=[({])"
 )
-_LITERAL = re.compile(r'\s*(?:R"(?P<mark>[^()\s\\]*)\((?P<raw>.*?)\)(?P=mark)"|"(?P<plain>(?:[^"\\\n]|\\.)*)")', re.DOTALL)
-_OPERAND = re.compile(r'(?:\[\s*(?P<name>\w+)\s*\]\s*)?"(?P<constraint>[^"]*)"\s*(?P<rest>.*)', re.DOTALL)
+_LITERAL = re.compile(
+    r'\s*(?:R"(?P<mark>[^()\s\\]*)\((?P<raw>.*?)\)(?P=mark)"|"(?P<plain>(?:[^"\\\n]|\\.)*)")', re.DOTALL
+)
+_OPERAND = re.compile(
+    r'(?:\[\s*(?P<name>\w+)\s*\]\s*)?(?P<constraint>(?:"[^"]*"\s*)+)(?P<expression>\(.*\))\s*', re.DOTALL
+)
 _ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9a-fA-F]+)|\n|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "f": "\f", "0": "\0", "a": "\a", "b": "\b"}
 
@@ -48,7 +53,7 @@ class Statement:
     def parts(self) -> tuple[str, tuple[Operand, ...]]:
         """The template, with ``%`` for a register of PTX's own as ``%%``, and the operands. Raises `Malformed`."""
         if self.plain.startswith("{") or "goto" in self.qualifiers:
-            raise Malformed("it must have the form asm volatile(\"template\" : outputs : inputs : clobbers)")
+            raise Malformed('it must have the form asm volatile("template" : outputs : inputs : clobbers)')
         sections = [self.body[a:b] for a, b in _split(self.plain, ":")]
         template = _joined(sections[0])
         if len(sections) == 1:
@@ -93,7 +98,7 @@ def _split(plain: str, separator: str) -> list[tuple[int, int]]:
         elif character == separator and depth == 0:
             cuts.append(i)
     cuts.append(len(plain))
-    return [(a + 1, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [(a + 1, b) for a, b in itertools.pairwise(cuts)]
 
 
 def _listed(section: str) -> list[str]:
@@ -106,9 +111,9 @@ def _listed(section: str) -> list[str]:
 def _operand(text: str, *, output: bool) -> Operand:
     shown = " ".join(text.split())
     match = _OPERAND.fullmatch(text)
-    if match is None or not (match["rest"].startswith("(") and match["rest"].rstrip().endswith(")")):
+    if match is None:
         raise Malformed(f"operand '{shown}' must be a constraint in quotes and an expression in parentheses")
-    constraint = match["constraint"].strip()
+    constraint = _joined(match["constraint"]).strip()
     sign, letter = re.fullmatch(r"([=+]?)&?(.*)", constraint, re.DOTALL).groups()  # type: ignore[union-attr]
     if letter not in CONSTRAINTS:
         raise Malformed(f"operand '{shown}' has the constraint \"{constraint}\", which must be one of {_known(output)}")
@@ -116,7 +121,7 @@ def _operand(text: str, *, output: bool) -> Operand:
         raise Malformed(f"output '{shown}' has the constraint \"{constraint}\", which must be one of {_known(output)}")
     if not output and sign:
         raise Malformed(f"input '{shown}' has the constraint \"{constraint}\", which only an output may have")
-    return Operand(match["name"], letter, bool(sign), sign != "=", match["rest"].strip())
+    return Operand(match["name"], letter, bool(sign), sign != "=", match["expression"])
 
 
 def _known(output: bool) -> str:
@@ -127,7 +132,7 @@ def _known(output: bool) -> str:
 def _joined(text: str) -> str:
     """Adjacent string literals as one string."""
     parts, position = [], 0
-    for match in iter(lambda: _LITERAL.match(text, position), None):
+    while match := _LITERAL.match(text, position):
         parts.append(match["raw"] if match["raw"] is not None else _ESCAPE.sub(_unescaped, match["plain"]))
         position = match.end()
     rest = " ".join(text[position:].split())

@@ -2,10 +2,11 @@
 
 A row is an opcode, the operands, and the expression, in which ``$1`` is the first operand and ``ptx::`` the simulator's
 words (runtime/words/ptx.h). ``<T:u32,s32>`` in an opcode makes a row of each alternative; ``<T>`` elsewhere is the one
-that was chosen. What modifiers say to caches alone is dropped before a row is looked for.
+that was chosen. Modifiers that speak to caches alone are dropped before a row is looked for.
 
 An operand: its PTX type; ``=`` before that of a result; ``4*b32`` a vector in braces; ``b32!`` not a float's register;
-``u8+`` a register that may be wider; ``[shared]``, ``[global]``, ``[generic]`` an address in brackets; ``imm`` a constant.
+``u8+`` a register that may be wider; ``[shared]``, ``[global]``, ``[generic]`` an address in brackets; ``imm`` a
+constant, and ``zero`` that one.
 """
 
 from __future__ import annotations
@@ -58,6 +59,13 @@ _TENSOR_CORES = [
         for n in (1, 2, 4)
         for trans in ("", ".trans")
     ),
+    *(
+        (f"stmatrix.sync.aligned.<O:m8n8.x{n}{trans},x{n}{trans}.m8n8>.shared.b16", f"[shared], {n}*b32",
+         f"ptx::stmatrix<{n}, {'true' if trans else 'false'}>(ptx::in_shared($1), $2)")
+        for n in (1, 2, 4)
+        for trans in ("", ".trans")
+    ),
+    ("movmatrix.sync.aligned.m8n8.trans.b16", "=b32, b32", "ptx::movmatrix($2)"),
 ]  # fmt: skip
 
 _COPIES = [
@@ -84,7 +92,8 @@ _ACCESSES = [
         )
     ),
     *(
-        (f"<I:st>{space}{vector}.<T:{types}>", f"[{name}], {each}", f"ptx::store<ptx::<T>, {n}>(ptx::in_{name}($1), {value})")
+        (f"<I:st>{space}{vector}.<T:{types}>", f"[{name}], {each}",
+         f"ptx::store<ptx::<T>, {n}>(ptx::in_{name}($1), {value})")
         for space, name in ((".shared", "shared"), (".global", "global"), ("", "generic"))
         for vector, n, each, value, types in (
             ("", 1, "<T>+", "{$2}", _SCALARS),
@@ -92,6 +101,10 @@ _ACCESSES = [
             (".v4", 4, "4*<T>+", "$2", "b8,u8,s8,b16,u16,s16,b32,u32,s32,f32"),
         )
     ),
+    ("red<O:,.relaxed.gpu>.global.add.<T:u32,s32,u64,f32,f64>", "[global], <T>",
+     "atomicAdd(static_cast<ptx::<T>*>(ptx::global($1)), $2)"),
+    ("atom<O:,.relaxed.gpu>.global.add.<T:u32,s32,u64,f32,f64>", "=<T>, [global], <T>",
+     "atomicAdd(static_cast<ptx::<T>*>(ptx::global($2)), $3)"),
     *(
         (f"prefetch{space}.<L:L1,L2>", f"[{name}]", "ptx::nothing($1)")
         for space, name in ((".global", "global"), ("", "generic"))
@@ -127,6 +140,20 @@ _ARITHMETIC = [
     ("mul<R:,.rn>.<T:f32,f64>", "=<T>, <T>, <T>", "$2 * $3"),
     ("fma.rn.f32", "=f32, f32, f32, f32", "fmaf($2, $3, $4)"),
     ("fma.rn.f64", "=f64, f64, f64, f64", "fma($2, $3, $4)"),
+    ("min.f32", "=f32, f32, f32", "fminf($2, $3)"),
+    ("max.f32", "=f32, f32, f32", "fmaxf($2, $3)"),
+    ("neg.f32", "=f32, f32", "-$2"),
+    ("abs.f32", "=f32, f32", "fabsf($2)"),
+    *(
+        row
+        for form, kind in (("", "b16"), ("x2", "b32!"))
+        for row in (
+            (f"add<R:,.rn>.<F:f16,bf16>{form}", f"={kind}, {kind}, {kind}", "ptx::narrow_sum<ptx::<F>>($2, $3)"),
+            (f"sub<R:,.rn>.<F:f16,bf16>{form}", f"={kind}, {kind}, {kind}", "ptx::narrow_difference<ptx::<F>>($2, $3)"),
+            (f"mul<R:,.rn>.<F:f16,bf16>{form}", f"={kind}, {kind}, {kind}", "ptx::narrow_product<ptx::<F>>($2, $3)"),
+            (f"fma.rn.<F:f16,bf16>{form}", f"={kind}, {kind}, {kind}, {kind}", "ptx::narrow_fma<ptx::<F>>($2, $3, $4)"),
+        )
+    ),
     (f"and.<T:{_BITS}>", "=<T>, <T>, <T>", "ptx::<T>($2 & $3)"),
     (f"or.<T:{_BITS}>", "=<T>, <T>, <T>", "ptx::<T>($2 | $3)"),
     (f"xor.<T:{_BITS}>", "=<T>, <T>, <T>", "ptx::<T>($2 ^ $3)"),

@@ -12,11 +12,12 @@ from refconv_cuda.simulator.refused import without_literals
 
 WORDS = "#include <words/ptx.h>\n"
 REASON = (
-    "the simulator has the instructions that docs/simulator.md lists; give the kernel a plain CUDA C form under "
+    "the simulator's documentation lists the instructions that are; give the kernel a plain CUDA C form under "
     "#ifdef REFCONV_SIMULATOR"
 )
 
-_MARKER = re.compile(r'^# (\d+) "([^"]*)"', re.MULTILINE)
+# What the preprocessor says of lines; it may do so in the middle of a statement, after a macro called on several.
+_MARKER = re.compile(r'^# (?P<line>\d+) "(?P<file>[^"]*)"[^\n]*$', re.MULTILINE)
 
 
 def translated(text: str) -> str:
@@ -26,29 +27,55 @@ def translated(text: str) -> str:
     """
     if "asm" not in text:
         return text
+    lines = _Lines(text)
+    code = _MARKER.sub(lambda marker: " " * len(marker[0]), text)
     parts, position = [], 0
-    for statement in statements(text, without_literals(text)):
+    for statement in statements(code, without_literals(code)):
         try:
-            code = _code(statement)
+            calls = _calls(statement)
         except NotSimulated as reason:
-            raise CompileError(f"{_place(text, statement)}: {reason} is not simulated: {REASON}") from None
+            raise CompileError(
+                f"{lines.place(statement.start)}: {_one_line(reason)} is not simulated: {REASON}"
+            ) from None
         except Malformed as reason:
-            raise CompileError(f"{_place(text, statement)}: inline PTX (asm): {reason}") from None
-        lines = text.count("\n", statement.start, statement.end)
-        parts += [text[position : statement.start], code, "\n" * lines]
+            raise CompileError(f"{lines.place(statement.start)}: inline PTX (asm): {_one_line(reason)}") from None
+        parts += [text[position : statement.start], calls, lines.between(statement.start, statement.end)]
         position = statement.end
     return WORDS + "".join(parts) + text[position:] if parts else text
 
 
-def _code(statement: Statement) -> str:
+def _calls(statement: Statement) -> str:
     template, operands = statement.parts()
     return Calls(template, operands).code()
 
 
-def _place(text: str, statement: Statement) -> str:
-    markers = list(_MARKER.finditer(text))
-    index = bisect.bisect(markers, statement.start, key=lambda marker: marker.start()) - 1
-    if index < 0:
-        return f"<code>:{text.count(chr(10), 0, statement.start) + 1}"
-    marker = markers[index]
-    return f"{marker[2]}:{int(marker[1]) + text.count(chr(10), marker.end(), statement.start) - 1}"
+def _one_line(reason: Exception) -> str:
+    return " ".join(str(reason).split())
+
+
+class _Lines:
+    """Where in which file the characters of a preprocessed text stand."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._markers = list(_MARKER.finditer(text))
+        self._starts = [marker.start() for marker in self._markers]
+
+    def place(self, position: int) -> str:
+        """``my.cu:12``"""
+        file, line = self._file_and_line(position)
+        return f"{file}:{line}"
+
+    def between(self, start: int, end: int) -> str:
+        """What keeps the lines right where all between two positions was replaced by something on its first line."""
+        if bisect.bisect(self._starts, start) == bisect.bisect(self._starts, end):
+            return "\n" * self._text.count("\n", start, end)
+        file, line = self._file_and_line(end)
+        return f'\n# {line} "{file}"\n'
+
+    def _file_and_line(self, position: int) -> tuple[str, int]:
+        index = bisect.bisect(self._starts, position) - 1
+        if index < 0:
+            return "<code>", self._text.count("\n", 0, position) + 1
+        marker = self._markers[index]
+        return marker["file"], int(marker["line"]) + self._text.count("\n", marker.end(), position) - 1

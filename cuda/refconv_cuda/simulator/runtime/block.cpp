@@ -361,14 +361,15 @@ unsigned Block::collective(unsigned mask, int operation, uint64_t value, uint64_
     }
     // The last to come hands everybody's values to everybody, and lets them go on.
     int woken[kWarpSize], count = 0;
+    uint64_t values[kWarpSize];
     if (operation == kSyncWarp) sync_clocks(first, taking_part);
+    for (int from = 0; from < kWarpSize; ++from) {
+        values[from] = taking_part >> from & 1 ? thread_[first + from].value : kUndefinedValue;
+    }
     for (int to = 0; to < kWarpSize; ++to) {
         if (!(taking_part >> to & 1)) continue;
         Thread& thread = thread_[first + to];
-        for (int from = 0; thread.lanes && from < kWarpSize; ++from) {
-            bool here = taking_part >> from & 1;
-            thread.lanes[from] = here ? thread_[first + from].value : kUndefinedValue;
-        }
+        if (thread.lanes) memcpy(thread.lanes, values, sizeof values);
         woken[count++] = first + to;
     }
     // In a random order the last to come must not always be the first to go on.

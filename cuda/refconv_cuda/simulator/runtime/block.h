@@ -67,10 +67,7 @@ class Block {
     // then over at once, unless it must not be disturbed. Otherwise the next to have a turn sees to it.
     void interrupt(bool on_fiber, uintptr_t pc);
     bool interrupted() const { return interrupted_; }
-    void begin_launch() {
-        interrupted_ = false;
-        copies_.begin_launch();
-    }
+    void begin_launch() { interrupted_ = false; }
     [[noreturn]] void report(Kind, Place);
 
     int current() const { return current_; }

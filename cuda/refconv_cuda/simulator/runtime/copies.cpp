@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "block.h"
+#include "image.h"
 #include "shadow.h"
+#include "words/address_spaces.h"
 #include "words/copy_async.h"
 #include "words/stop.h"
 
@@ -17,47 +19,45 @@ void carry_out(Copy& copy) {
     copy.done = true;
 }
 
-// When to: at a half of all waits, at a quarter of all issues, and the rest soon after.
+// Half of all copies happen at the wait, a quarter at once, the others a few calls later.
 int32_t drawn_calls(Random& random) {
     uint64_t draw = random.below(4);
     if (draw >= 2) return Copy::kAtWait;
     return draw == 0 ? 0 : 1 + static_cast<int32_t>(random.below(8));
 }
 
-bool is_aligned(const void* pointer, int size) { return reinterpret_cast<uintptr_t>(pointer) % size == 0; }
-
-}  // namespace
-
-void Copies::report(Kind kind, const Copy& copy, const void* address, bool is_write) {
+// A copy that there cannot be.
+[[noreturn]] void report_space(const Copy& copy, const void* pointer, bool is_write) {
     Finding& finding = the_block().finding();
-    const uint8_t* byte = static_cast<const uint8_t*>(address);
+    const uint8_t* byte = static_cast<const uint8_t*>(pointer);
+    Image image = this_image();
     finding.is_write = is_write;
-    finding.address = reinterpret_cast<uintptr_t>(address);
+    finding.address = reinterpret_cast<uintptr_t>(pointer);
     finding.size = copy.size;
     finding.region = kNoRegion;
-    if (image_.storage_begin <= byte && byte < image_.storage_end) {
+    if (refconv_is_shared(pointer)) {
         finding.region = kSharedRegion;
-        finding.offset = byte - image_.storage_begin;
-    } else if (image_.data_begin <= byte && byte < image_.data_end) {
+        finding.offset = byte - image.storage_begin;
+    } else if (image.data_begin <= byte && byte < image.data_end) {
         finding.region = kModuleRegion;
-        finding.offset = finding.address - image_.base;
+        finding.offset = finding.address - image.base;
     }
-    the_block().report(kind, copy.place);
+    the_block().report(kCopySpace, copy.place);
 }
 
-void Copies::refuse_impossible(const Copy& copy) {
-    if (!knows_image_) {
-        image_ = this_image();
-        knows_image_ = true;
-    }
-    auto is_shared = [&](const uint8_t* byte) { return image_.storage_begin <= byte && byte < image_.storage_end; };
-    if (!is_shared(copy.to) || !is_shared(copy.to + copy.size - 1)) report(kCopySpace, copy, copy.to, true);
-    if (!is_aligned(copy.to, copy.size)) report(kMisaligned, copy, copy.to, true);
+void refuse_impossible(const Copy& copy) {
+    auto refuse_misaligned = [&](const void* pointer) {
+        bool aligned = reinterpret_cast<uintptr_t>(pointer) % copy.size == 0;
+        if (!aligned) refconv_misaligned(pointer, copy.size, copy.place.file, copy.place.position);
+    };
+    if (!refconv_is_shared(copy.to) || !refconv_is_shared(copy.to + copy.size - 1)) report_space(copy, copy.to, true);
+    refuse_misaligned(copy.to);
     if (copy.source_size == 0) return;  // then the source is not looked at
-    bool is_own = the_block().stacks().holds(reinterpret_cast<uintptr_t>(copy.from));
-    if (is_own || is_shared(copy.from)) report(kCopySpace, copy, copy.from, false);
-    if (!is_aligned(copy.from, copy.size)) report(kMisaligned, copy, copy.from, false);
+    if (refconv_is_shared(copy.from) || refconv_is_local(copy.from)) report_space(copy, copy.from, false);
+    refuse_misaligned(copy.from);
 }
+
+}  // namespace
 
 // -- one thread's calls --------------------------------------------------------------------------------------
 
@@ -97,13 +97,15 @@ void Copies::wait_all() {
 
 Copies::Own& Copies::begin_call() {
     if (!in_use_) {
-        for (Own& own : own_) own = {-1, -1, 0};
+        for (Own& own : own_) own = {-1, -1, 0, 0};
         in_use_ = true;
     }
     Own& own = own_[the_block().current()];
-    for (int32_t i = own.first; i >= 0; i = copies_.items[i].next) {
+    for (int32_t i = own.first; own.soon > 0 && i >= 0; i = copies_.items[i].next) {
         Copy& copy = copies_.items[i];
-        if (!copy.done && copy.calls != Copy::kAtWait && --copy.calls == 0) carry_out(copy);
+        if (copy.done || copy.calls == Copy::kAtWait || --copy.calls > 0) continue;
+        carry_out(copy);
+        --own.soon;
     }
     return own;
 }
@@ -120,6 +122,7 @@ void Copies::add(Own& own, const Copy& copy) {
         if (!now.done) carry_out(now);
         return;
     }
+    own.soon += copy.calls > 0;
     (own.last < 0 ? own.first : copies_.items[own.last].next) = at;
     own.last = at;
     shadow::begin_copy(copies_.items[at]);
@@ -130,6 +133,7 @@ void Copies::complete(Own& own, int32_t before_group) {
     while (own.first >= 0 && copies_.items[own.first].group < before_group) {
         int32_t at = own.first;
         Copy& copy = copies_.items[at];
+        own.soon -= !copy.done && copy.calls > 0;
         if (!copy.done) carry_out(copy);
         shadow::end_copy(copy, true);
         own.first = copy.next;

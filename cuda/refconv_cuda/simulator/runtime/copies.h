@@ -7,7 +7,6 @@
 #pragma once
 #include "abi.h"
 #include "fences.h"
-#include "image.h"
 #include "order.h"
 #include "place.h"
 
@@ -42,7 +41,6 @@ struct Copy {
 // The copies of one block.
 class Copies {
   public:
-    void begin_launch() { knows_image_ = false; }
     void end_block();
 
     // -- of the current thread; a copy's `to`, `from`, sizes, place and pc are given -------------------------------
@@ -60,12 +58,12 @@ class Copies {
     struct Own {  // a thread's, in the order in which it issued them
         int32_t first, last;
         int32_t group;  // the number of the one that is open
+        int32_t soon;   // how many are to be carried out before the wait
     };
-    static constexpr int kMostThreads = 1024;
-    static constexpr uint32_t kMost = 65535;  // under way in a block; hardware may carry out any other at once
+    static constexpr int kMostThreads = 1024;  // as in block.h
+    // Under way in a block, as many as a Cell can count. Others are carried out at once; more different words no block has.
+    static constexpr uint32_t kMost = 65535;
 
-    void refuse_impossible(const Copy&);
-    [[noreturn]] void report(Kind, const Copy&, const void* address, bool is_write);
     Own& begin_call();  // on every call: copies whose time has come are carried out
     void add(Own&, const Copy&);
     void complete(Own&, int32_t before_group);
@@ -74,8 +72,6 @@ class Copies {
     int32_t free_ = -1;
     bool in_use_ = false;  // by this block
     Own own_[kMostThreads];
-    bool knows_image_ = false;
-    Image image_;
 };
 
 }  // namespace refconv

@@ -255,12 +255,16 @@ void visit_words(const Area& area, uintptr_t address, uint32_t size, Visit visit
     }
 }
 
-// Returns how many of the bytes are read though nobody has written them.
-uint32_t check_word(Cell& cell, uint32_t first_byte, uint32_t count, const Now& now) {
+// Both return how many of the bytes are read though nobody has written them.
+__attribute__((noinline)) uint32_t check_special_word(Cell& cell, uint32_t first_byte, uint32_t count, const Now& now) {
     uint32_t unwritten = 0;
     if (cell.copies) check_against_copies(now);
     visit_word(cell, first_byte, count, [&](Cell& part, uint32_t size) { unwritten += check_cell(part, now) ? size : 0; });
     return unwritten;
+}
+uint32_t check_word(Cell& cell, uint32_t first_byte, uint32_t count, const Now& now) {
+    if (count == 4 && cell.special == 0) return check_cell(cell, now) ? 4 : 0;
+    return check_special_word(cell, first_byte, count, now);
 }
 
 // A read of memory that nobody has written yet. If another thread writes it before the next barrier, the two race, and
@@ -308,12 +312,15 @@ bool check_one(uintptr_t address, uint32_t size, Access access, const void* pc) 
     if (access != kRead && area->read_only) report(kReadOnly, address, size, access, pc, area);
     Now now = {address, size, access, pc, area, stamp_now(pc)};
     if (access == kAtomic) now.stamp.pc |= Stamp::kAtomicBit | scope;
+    Cell* cell = area->cells + offset / 4;
     uint32_t unwritten = 0, unwritten_words = 0;
-    visit_words(*area, address, size, [&](Cell& cell, uint32_t byte, uint32_t count) {
-        uint32_t bytes_of_word = check_word(cell, byte, count, now);
+    for (uint32_t left = size, byte = offset % 4; left > 0; ++cell, byte = 0) {
+        uint32_t count = left < 4 - byte ? left : 4 - byte;
+        uint32_t bytes_of_word = check_word(*cell, byte, count, now);
         unwritten += bytes_of_word;
         unwritten_words += bytes_of_word == 4;
-    });
+        left -= count;
+    }
     // A struct is copied with its padding, which nobody writes: up to eight bytes, some must have been written. Of a
     // vector's sixteen, every word.
     if (access == kAtomic && !area->shared) {

@@ -10,6 +10,9 @@
 //   - within a warp, a __syncwarp that both threads have taken part in since;
 //   - between blocks, the pattern of CUDA's memory model: __threadfence and an atomic on one side, an atomic on the
 //     same address on the other (fences.h).
+//
+// A cp.async is an access of its thread all the time from its start to the wait for it: at both ends it is checked like
+// another, and in between its thread must not touch what it writes, either.
 #pragma once
 #include "abi.h"
 #include "image.h"
@@ -27,8 +30,8 @@ void begin_block(const Index& block);
 bool next_phase(int threads);  // of so many live ones; false: something was found in the one that ends
 void turn(const void* pc);     // the current thread waits for another in a loop, and so uses up the step budget
 void become(int thread, uint16_t syncs);  // the current thread, and its count of __syncwarp
-// A cp.async of the current thread: its accesses, about to happen; it is under way; it is so no more, as the thread has waited
-// for it, and made its accesses now, or as the block is over.
+// A cp.async of the current thread: its accesses are checked, and from then on it is under way. In the end the thread has
+// waited for it, which makes them accesses of now; or nobody has, and the block is over.
 void check_copy(const Copy&);
 void begin_copy(Copy&);
 void end_copy(const Copy&, bool waited);

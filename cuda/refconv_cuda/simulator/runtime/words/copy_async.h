@@ -1,5 +1,5 @@
-// cp.async: copies from global to shared memory that a thread starts, and later waits for. PTX's instructions under their own
-// names; what CUDA C calls them is in cuda_pipeline_primitives.h.
+// cp.async: copies from global to shared memory that a thread starts, and later waits for. PTX's instructions under
+// their own names; what CUDA C calls them is in cuda_pipeline_primitives.h.
 #pragma once
 #include "qualifiers.h"
 

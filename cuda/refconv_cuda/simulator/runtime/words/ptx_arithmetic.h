@@ -1,6 +1,7 @@
 // PTX's arithmetic, where C++ has no operator that is just the same.
 #pragma once
 #include "maths.h"
+#include "narrow_scalar.h"
 #include "ptx_registers.h"
 
 namespace refconv {
@@ -60,6 +61,34 @@ inline Whole joined(const Part (&parts)[2]) {
 template <class Part, class Whole>
 inline Pack<Part, 2> parted(Whole whole) {
     return {{static_cast<Part>(whole), static_cast<Part>(whole >> 8 * sizeof(Part))}};
+}
+
+// -- half and bfloat16: one number in 16 bits, or two in 32; rounded once, as NarrowScalar is --------------------
+
+template <class Format, class Bits, class Operation, class... Others>
+inline Bits each_narrow(Operation operation, Bits a, Others... others) {
+    Bits result = 0;
+    for (unsigned shift = 0; shift < 8 * sizeof(Bits); shift += 16) {
+        auto part = [shift](Bits all) { return Format::widen(static_cast<b16>(all >> shift)); };
+        result = static_cast<Bits>(result | static_cast<Bits>(Format::narrow(operation(part(a), part(others)...))) << shift);
+    }
+    return result;
+}
+template <class Format, class Bits>
+inline Bits narrow_sum(Bits a, Bits b) {
+    return each_narrow<Format>([](f32 x, f32 y) { return x + y; }, a, b);
+}
+template <class Format, class Bits>
+inline Bits narrow_difference(Bits a, Bits b) {
+    return each_narrow<Format>([](f32 x, f32 y) { return x - y; }, a, b);
+}
+template <class Format, class Bits>
+inline Bits narrow_product(Bits a, Bits b) {
+    return each_narrow<Format>([](f32 x, f32 y) { return x * y; }, a, b);
+}
+template <class Format, class Bits>
+inline Bits narrow_fma(Bits a, Bits b, Bits c) {
+    return each_narrow<Format>([](f32 x, f32 y, f32 z) { return fused(x, y, z); }, a, b, c);
 }
 
 // -- conversions ---------------------------------------------------------------------------------------------

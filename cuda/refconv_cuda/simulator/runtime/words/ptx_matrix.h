@@ -1,4 +1,4 @@
-// PTX's mma.sync and ldmatrix: what a warp does to matrices that lie in its lanes' registers.
+// PTX's mma.sync, ldmatrix and their kin: what a warp does to matrices that lie in its lanes' registers.
 //
 // Which elements a lane's registers hold, PTX lays down. With group = lane / 4 and mine = lane % 4, and E elements in a
 // register of A and B (1 tf32 or double, 2 half or bfloat16, 4 bytes), element e of register r is
@@ -23,9 +23,9 @@ namespace refconv {
 namespace ptx {
 
 // The whole warp, at one instruction: what each lane brings is seen by the others until the first of them is done.
-REFCONV_UNCHECKED inline void gather(Lanes& lanes, void* brought, const char* file, int line) {
-    exchange(lanes, 0xffffffff, at_place(line), reinterpret_cast<u64>(brought), file, line);
-    if (lanes.present != 0xffffffff) refconv_trap("mma or ldmatrix in a warp of fewer than 32 threads", file, line);
+REFCONV_UNCHECKED inline void gather(Lanes& lanes, u64 brought, const char* file, int line) {
+    exchange(lanes, 0xffffffff, at_place(line), brought, file, line);
+    if (lanes.present != 0xffffffff) refconv_trap("an instruction of the whole warp in a warp of fewer than 32 threads", file, line);
 }
 
 // -- mma.sync ------------------------------------------------------------------------------------------------
@@ -189,14 +189,14 @@ REFCONV_UNCHECKED inline Pack<RegisterC, c_count> mma(const RegisterA (&a)[a_cou
     __builtin_memcpy(mine.c, c, sizeof c);
     mine.done = false;
     Lanes lanes;
-    gather(lanes, &mine, file, line);
+    gather(lanes, reinterpret_cast<u64>(&mine), file, line);
     if (!mine.done) Warp::of_all(lanes, saturate);
     Pack<RegisterC, c_count> result;
     __builtin_memcpy(result.of, mine.c, sizeof mine.c);
     return result;
 }
 
-// -- ldmatrix ------------------------------------------------------------------------------------------------
+// -- ldmatrix and stmatrix -----------------------------------------------------------------------------------
 
 // A row of 8 elements, whose address one lane has; and what the lane is to get.
 template <int count>
@@ -230,7 +230,7 @@ REFCONV_UNCHECKED inline Pack<b32, count> exchange_rows(Word<16>::type row, cons
     __builtin_memcpy(mine.row, &row, sizeof row);
     mine.done = false;
     Lanes lanes;
-    gather(lanes, &mine, file, line);
+    gather(lanes, reinterpret_cast<u64>(&mine), file, line);
     if (!mine.done) distribute<count, transposed>(lanes);
     Pack<b32, count> result;
     __builtin_memcpy(result.of, mine.got, sizeof mine.got);
@@ -243,6 +243,50 @@ inline __forceinline__ Pack<b32, count> ldmatrix(SharedAddress address, REFCONV_
     Word<16>::type row = {};
     if (lane() < 8 * count) row = *aligned<16>(address.bytes(16, file, line), file, line);
     return exchange_rows<count, transposed>(row, file, line);
+}
+
+// The way back: the row that the lane's address is for, out of everybody's registers.
+template <int count, bool transposed>
+REFCONV_UNCHECKED inline Word<16>::type collect_row(const b32 (&registers)[count], const char* file, int line) {
+    struct Brought {
+        b32 of[count];
+        b16 row[8];
+        bool done;
+    } mine = {};
+    __builtin_memcpy(mine.of, registers, sizeof mine.of);
+    Lanes lanes;
+    gather(lanes, reinterpret_cast<u64>(&mine), file, line);
+    for (int i = 0; !mine.done && i < 8 * count; ++i) {
+        Brought& lane = *reinterpret_cast<Brought*>(lanes.word[i]);
+        for (int j = 0; j < 8; ++j) {
+            int row = transposed ? j : i % 8, column = transposed ? i % 8 : j;
+            const Brought& owner = *reinterpret_cast<Brought*>(lanes.word[4 * row + column / 2]);
+            lane.row[j] = static_cast<b16>(owner.of[i / 8] >> 16 * (column % 2));
+        }
+    }
+    for (int i = 0; !mine.done && i < 32; ++i) {
+        Brought& lane = *reinterpret_cast<Brought*>(lanes.word[i]);
+        if (&lane != &mine) lane.done = true;
+    }
+    Word<16>::type row;
+    __builtin_memcpy(&row, mine.row, sizeof row);
+    return row;
+}
+template <int count, bool transposed>
+inline __forceinline__ void stmatrix(SharedAddress address, const b32 (&registers)[count], REFCONV_HERE) {
+    Word<16>::type row = collect_row<count, transposed>(registers, file, line);
+    if (lane() < 8 * count) *aligned<16>(address.bytes(16, file, line), file, line) = row;
+}
+
+// A matrix transposed, from registers to registers.
+REFCONV_UNCHECKED inline b32 movmatrix(b32 mine, REFCONV_HERE) {
+    Lanes lanes;
+    gather(lanes, mine, file, line);
+    unsigned self = lane(), group = self / 4, pair = 2 * (self % 4);
+    auto element = [&](unsigned row, unsigned column) {
+        return static_cast<b32>(lanes.word[4 * row + column / 2] >> 16 * (column % 2)) & 0xffff;
+    };
+    return element(pair, group) | element(pair + 1, group) << 16;
 }
 
 }  // namespace ptx

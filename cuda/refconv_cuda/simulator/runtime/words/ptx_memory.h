@@ -1,6 +1,7 @@
 // Loads, stores and copies by PTX: the checker sees them as accesses of the statement's line.
 #pragma once
 #include "address_spaces.h"
+#include "atomics.h"
 #include "barriers.h"
 #include "copy_async.h"
 #include "memory.h"
@@ -27,8 +28,12 @@ struct Address {
 
     void* bytes(int, const char*, int) const { return reinterpret_cast<void*>(value); }
 };
-inline Address in_global(u64 address) { return {address}; }
 inline Address in_generic(u64 address) { return {address}; }
+inline Address in_global(u64 address, REFCONV_HERE) {
+    const void* pointer = reinterpret_cast<const void*>(address);
+    if (!__isGlobal(pointer)) refconv_trap("an instruction on global memory, with an address of another", file, line);
+    return {address};
+}
 
 // Where an instruction finds `size` bytes; it touches them itself.
 inline void* shared(u32 address, int size = 1, REFCONV_HERE) {
@@ -37,7 +42,7 @@ inline void* shared(u32 address, int size = 1, REFCONV_HERE) {
 inline void* shared(u64 address, int size = 1, REFCONV_HERE) {
     return in_shared(address).bytes(size, file, line);
 }
-inline const void* global(u64 address) { return reinterpret_cast<const void*>(address); }
+inline void* global(u64 address, REFCONV_HERE) { return in_global(address, file, line).bytes(1, file, line); }
 
 // -- loads and stores: of all registers of a vector at once --------------------------------------------------
 
