@@ -75,7 +75,9 @@ struct LinesAlongTerms {
     template <int kStep, typename To>
     __device__ void fetch(const To& to) {
         if (kVector == kEach) {
-            next<kStep>([&](int l, const auto& here) { here.fetch(to(l)); });
+#pragma unroll
+            for (int l = 0; l < Lines::kCount; ++l) neighbours(lines.operand(l), line[l], walk.channel).fetch(to(l));
+            move(kStep);
         } else {
 #pragma unroll
             for (int i = 0; i < kEach; ++i) {

@@ -46,6 +46,35 @@ struct StoredAs<Tf32> {
     using Type = float;
 };
 
+// Both operands' slices: next(to_a, to_b) says where the thread's shares of the next ones are, to_a(f, neighbours) for each
+// of A's and to_b likewise. By a stager for each operand, or by one walk along the lines of both.
+template <typename StagerA, typename StagerB>
+struct StagedApart {
+    StagerA& a;
+    StagerB& b;
+
+    template <int kStep, typename ToA, typename ToB>
+    __device__ void next(const ToA& to_a, const ToB& to_b) {
+        a.template next<kStep>(to_a);
+        b.template next<kStep>(to_b);
+    }
+};
+template <typename Real, int kFetchesA, typename Stager>
+struct StagedTogether {
+    Stager& both;
+
+    template <int kStep, typename ToA, typename ToB>
+    __device__ void next(const ToA& to_a, const ToB& to_b) {
+        both.template next<kStep>([&](int l, const Neighbours<Real>& found) {
+            if (l < kFetchesA) {
+                to_a(l, found);
+            } else {
+                to_b(l - kFetchesA, found);
+            }
+        });
+    }
+};
+
 template <typename Number_, int kM_, int kN_, int kK_, int kWarpM, int kWarpN, int kStages>
 struct MultistageTile {
     using Number = Number_;
@@ -105,17 +134,18 @@ struct MultistageTile {
 
     float sum[kPartsM][2 * kPartsN][4] = {};
 
-    // Adds `slices` slices. next(to_a, to_b): calls to_a(f, neighbours) for each of the thread's shares of A's next
-    // slice, and to_b for those of B's.
-    template <bool kAlongA, bool kAlongB, typename Plan, typename Next>
-    __device__ void multiply(const Next& next, int slices, Shared<Plan>& shared) {
+    // Adds `slices` slices, one after another of those that `staged` has, a StagedApart or StagedTogether.
+    template <bool kAlongA, bool kAlongB, typename Plan, typename Staged>
+    __device__ void multiply(Staged&& staged, int slices, Shared<Plan>& shared) {
         using A = Slice<kAlongA, kM>;
         using B = Slice<kAlongB, kN>;
+        using Found = Neighbours<Stored>;
         int mine_a = A::mine(), mine_b = kBytesA + B::mine();
         auto copy = [&](int stage) {
             unsigned begin = shared_address(shared.stages[stage]);
-            next([&](int f, const auto& a) { copy_async(begin + mine_a + f * A::kApart, a.from, a.exist); },
-                 [&](int f, const auto& b) { copy_async_once(begin + mine_b + f * B::kApart, b.from, b.exist); });
+            staged.template next<kK>(
+                [&](int f, const Found& a) { copy_async(begin + mine_a + f * A::kApart, a.from, a.exist); },
+                [&](int f, const Found& b) { copy_async_once(begin + mine_b + f * B::kApart, b.from, b.exist); });
         };
 #pragma unroll
         for (int stage = 0; stage < kStages - 1; ++stage) {

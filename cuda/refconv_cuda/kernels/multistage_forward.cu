@@ -32,21 +32,18 @@ __global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWa
         bases[f] = base_of_output(p, task.tile_row * kM + SharesA::place(f).line, task.group);
     }
     using Lines = PixelLines<Stored, SharesA::kFetches, 1>;
-    LinesAlongTerms<T::kEach, T::kEach, Lines> a({x, bases, p.height, p.width, p.c_in, taps}, channels,
-                                                 SharesA::place().term);
-    using B = MatrixRows<Stored, T::kEach, T::kEach>;
-    Stagers<B, SharesB::kFetches> b([&](int f) {
+    using A = LinesAlongTerms<T::kEach, T::kEach, Lines>;
+    A a({x, bases, p.height, p.width, p.c_in, taps}, channels, SharesA::place().term);
+    using Row = MatrixRows<Stored, T::kEach, T::kEach>;
+    using B = Stagers<Row, SharesB::kFetches>;
+    B b([&](int f) {
         auto at = SharesB::place(f);
         int column = task.tile_column * kN + at.line;
         const Stored* first = w + static_cast<long long>(at.term) * p.c_out + task.group * task.columns + column;
-        return B(first, p.c_out, terms - at.term, task.columns - column);
+        return Row(first, p.c_out, terms - at.term, task.columns - column);
     });
-    auto next = [&](const auto& to_a, const auto& to_b) {
-        a.template next<kK>(to_a);
-        b.template next<kK>(to_b);
-    };
     T tile;
-    tile.template multiply<true, false>(next, slices_of(terms, kK), shared);
+    tile.template multiply<true, false>(StagedApart<A, B>{a, b}, slices_of(terms, kK), shared);
 
     task = T::agree(shared, plan);
     long long first_row = task.tile_row * kM;

@@ -50,20 +50,11 @@ __global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWa
     using LinesB = WeightLines<Stored, SharesB::kFetches, 1>;
     LinesA lines_a = {gy, bases_a, p.out_height, p.out_width, p.c_out, plan.class_.taps};
     LinesB lines_b = {w, bases_b, plan.task.columns, p.kernel_width, p.c_out, plan.class_.taps};
-    LinesAlongTerms<T::kEach, T::kEach, BothLines<LinesA, LinesB>> both({lines_a, lines_b}, channels,
-                                                                        SharesA::place().term);
-    auto next = [&](const auto& to_a, const auto& to_b) {
-        both.template next<kK>([&](int l, const auto& found) {  // those of A come first
-            if (l < SharesA::kFetches) {
-                to_a(l, found);
-            } else {
-                to_b(l - SharesA::kFetches, found);
-            }
-        });
-    };
+    using Both = LinesAlongTerms<T::kEach, T::kEach, BothLines<LinesA, LinesB>>;
+    Both both({lines_a, lines_b}, channels, SharesA::place().term);
     T tile;
     int slices = slices_of(static_cast<long long>(plan.class_.taps.count()) * channels, kK);
-    tile.template multiply<true, true>(next, slices, shared);
+    tile.template multiply<true, true>(StagedTogether<Stored, SharesA::kFetches, Both>{both}, slices, shared);
 
     plan = T::agree(shared, make);
     int first_column = plan.task.tile_column * kN;

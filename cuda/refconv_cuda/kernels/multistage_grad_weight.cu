@@ -21,8 +21,10 @@ __global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWa
     using Stored = typename T::Stored;
     using SharesA = typename T::template Shares<false, kM>;
     using SharesB = typename T::template Shares<false, kN>;
-    using A = PixelsOfTaps<Stored, T::kEach, T::kEach>;
-    using B = MatrixRows<Stored, T::kEach, T::kEach>;
+    using Pixels = PixelsOfTaps<Stored, T::kEach, T::kEach>;
+    using Row = MatrixRows<Stored, T::kEach, T::kEach>;
+    using A = Stagers<Pixels, SharesA::kFetches>;
+    using B = Stagers<Row, SharesB::kFetches>;
     __shared__ typename T::template Shared<WarpTask> shared;
     int rows = p.taps() * p.c_in_per_group();
     auto plan = [&] { return warp_task(tiles_over(rows, kM), p.c_out_per_group(), kN, 1, p.groups); };
@@ -32,23 +34,19 @@ __global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWa
     int pixels = static_cast<int>(min(terms_each, p.output_pixels() - first_pixel));
     Pixel step = pixel_of(kK, p.out_height, p.out_width);
     TapRow tap_row;  // the same for all of a thread's shares
-    Stagers<A, SharesA::kFetches> a([&](int f) {
+    A a([&](int f) {
         auto at = SharesA::place(f);
         int row = static_cast<int>(task.tile_row) * kM + at.line;
-        return A(p, x, tap_row, task.group, row, first_pixel + at.term, pixels - at.term, step);
+        return Pixels(p, x, tap_row, task.group, row, first_pixel + at.term, pixels - at.term, step);
     });
-    Stagers<B, SharesB::kFetches> b([&](int f) {
+    B b([&](int f) {
         auto at = SharesB::place(f);
         int column = task.tile_column * kN + at.line;
         const Stored* first = gy + (first_pixel + at.term) * p.c_out + task.group * task.columns + column;
-        return B(first, p.c_out, pixels - at.term, task.columns - column);
+        return Row(first, p.c_out, pixels - at.term, task.columns - column);
     });
-    auto next = [&](const auto& to_a, const auto& to_b) {
-        a.template next<kK>(to_a);
-        b.template next<kK>(to_b);
-    };
     T tile;
-    tile.template multiply<false, false>(next, slices_of(pixels, kK), shared);
+    tile.template multiply<false, false>(StagedApart<A, B>{a, b}, slices_of(pixels, kK), shared);
 
     task = T::agree(shared, plan);
     int first_row = static_cast<int>(task.tile_row) * kM, first_column = task.tile_column * kN;
