@@ -26,6 +26,8 @@ CASES: dict[str, Problem] = {
         "kernel of the input's size": "b1h3w4i2o2k3x4",
         "one row": "b1h1w6i2o1k1x3p0x1",
         "one column": "b1h6w1i1o2k3x1s2x1p1x0",
+        "one output row, however strided": "b2h4w4i1o1k3s2x1",
+        "one output column, however strided": "b2h4w4i1o1k3s1x2",
         "padding beyond the kernel": "b1h2w3i1o1k2p2x3",
         "empty batch": "b0h3w3i2o2k2",
         "many images": "b9h2w2i2o2k2",

@@ -57,9 +57,25 @@ def _pads_by_batch_and_channels(problem: Problem) -> tuple[int, ...]:
     return tuple(sides)
 
 
+def _one_output_column(problem: Problem) -> bool:
+    """One channel, and one column of outputs that a horizontal stride would part; or so in the transposed problem."""
+    (rows, columns), (down, along) = (problem.out_height, problem.out_width), problem.stride
+    return problem.c_in == 1 and ((columns == 1 and along > 1 == down) or (rows == 1 and down > 1 == along))
+
+
 FAULTS = {
     fault.script: fault
     for fault in (
+        Fault(
+            "torch_one_output_column",
+            ("torch-channels-last",),
+            says=r"^(?!dX|dW)",
+            shows=_one_output_column,
+            note="Silent; on other data what is read may be no part of X, and differ from call to call. It takes two "
+            "images, a vertical stride of 1, and float32 on a CPU with AVX-512: by `ONEDNN_VERBOSE=1` the "
+            "implementation is `brg_conv_fwd:avx512_core` of oneDNN 3.12.0, which PyTorch 2.13.0 and 2.14.1 have; "
+            "under `ONEDNN_MAX_CPU_ISA=AVX2` the results are right.",
+        ),
         Fault(
             "jax_one_input_channel",
             ("jax", "keras"),

@@ -19,7 +19,7 @@ struct Context {
 };
 
 #if defined(__x86_64__)
-// Continues at `to`; this context is saved to `from` and goes on when something switches back to it.
+// Continues at `to`; this context is saved to `from` and goes on when something switches back to it. They may be the same.
 //
 // Inline, and every register is said to be lost: so the compiler saves only those that it still needs, and those that it
 // owes its caller once for all that it has inlined. Nothing is pushed, so what lies below the stack pointer stays. The jump
@@ -43,9 +43,10 @@ __attribute__((always_inline)) inline void switch_context(Context& from, const C
           "cc");
 }
 #elif defined(__aarch64__)
-extern "C" void refconv_switch(void** from, void* to);
+// As above: `to` may be `from`, so it is read after that is saved.
+extern "C" void refconv_switch(void** from, void* const* to);
 
-inline void switch_context(Context& from, const Context& to) { refconv_switch(&from.stack, to.stack); }
+inline void switch_context(Context& from, const Context& to) { refconv_switch(&from.stack, &to.stack); }
 #else
 #error "The simulator switches stacks by hand, which is written for x86-64 and aarch64 only."
 #endif
