@@ -31,6 +31,7 @@ CASES: dict[str, Problem] = {
         "padding beyond the kernel": "b1h2w3i1o1k2p2x3",
         "empty batch": "b0h3w3i2o2k2",
         "many images": "b9h2w2i2o2k2",
+        "whole vectors": "b1h3w4i8o8k2",
         "below a tile": "b1h2w15i7o9k1",
         "a whole tile": "b1h2w16i8o3k1x2",
         "above a tile": "b1h2w33i5o2k2",

@@ -6,8 +6,7 @@
 // not look into the strings.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
+#include "tensor_tile.cuh"
 
 __device__ inline unsigned shared_address(const void* pointer) {
     return static_cast<unsigned>(__cvta_generic_to_shared(pointer));
@@ -55,8 +54,6 @@ __device__ inline void load_matrices_transposed(unsigned (&words)[4], unsigned r
 // sum += A B, by a warp: sum is 16 x 8, A has 16 rows and B 8 columns of 32 bytes: 16 halves, or 8 TF32 numbers. Lane l
 // has of A words l % 4 (a[0], a[1]) and l % 4 + 4 (a[2], a[3]) of rows l / 4 (a[0], a[2]) and l / 4 + 8 (a[1], a[3]), of
 // B the same words of column l / 4, and the sums of columns l % 4 * 2 and the next, of row l / 4, then of row l / 4 + 8.
-struct Tf32;  // stored as float, multiplied with 11 of its 24 bits
-
 template <typename Number>
 __device__ void multiply_add(float (&sum)[4], const unsigned (&a)[4], unsigned b0, unsigned b1);
 

@@ -44,8 +44,6 @@ struct AsItIs {
 template <>
 struct TensorOperand<__half> : AsItIs<__half> {};
 
-struct Tf32;  // stored as float, multiplied with 11 of its 24 bits
-
 #if __CUDA_ARCH__ >= 800
 template <>
 struct TensorOperand<__nv_bfloat16> : AsItIs<__nv_bfloat16> {};

@@ -4,6 +4,8 @@
 #include "precision.cuh"
 #include "vector.cuh"
 
+struct Tf32;  // stored as float, multiplied with 11 of its 24 bits
+
 // A slice of kTerms terms of kLines rows of A or columns of B, which kThreads threads share out, kEach neighbours at a
 // time: along the terms or across them, as memory has them.
 template <bool kAlong, int kLines, int kTerms, int kEach, int kThreads>
