@@ -108,5 +108,5 @@ class Multistage(Tiled):
 
     def work(self, operator: Operator, problem: Problem, dtype: str) -> Work:
         """The product in tiles, without the terms between strides."""
-        # No more than 0.6 of an H100's rate is to be had by mma.sync.
+        # An expectation, as all paces are: some 0.6 of an H100's rate is all that mma.sync reaches there.
         return replace(self._work(operator, problem, format_of(dtype).storage, (0.55, 0.55)), tensor=True)
