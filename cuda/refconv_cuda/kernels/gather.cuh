@@ -115,24 +115,23 @@ struct PixelBase {
     long long image;
     int row, column;
 };
-// Of forward's rows: output pixels, in X.
-__device__ inline PixelBase base_of_output(const Problem& p, long long row, int group) {
+// Of forward's rows: output pixels, in X. channel: the group's first one.
+__device__ inline PixelBase base_of_output(const Problem& p, long long row, int channel) {
     bool exists = row < p.output_pixels();
     Pixel output = pixel_of(exists ? row : 0, p.out_height, p.out_width);
-    long long image = image_offset(output.image, p.height, p.width, p.c_in) + group * p.c_in_per_group();
+    long long image = image_offset(output.image, p.height, p.width, p.c_in) + channel;
     return {exists ? image : kNowhere, output.row * p.stride_height, output.column * p.stride_width};
 }
 // Of grad_input's rows: pixels of a class, in G.
-__device__ inline PixelBase base_in_class(const Problem& p, const PixelClass& class_, long long row, int group) {
+__device__ inline PixelBase base_in_class(const Problem& p, const PixelClass& class_, long long row, int channel) {
     bool exists = row < class_.pixels(p);
     Pixel pixel = pixel_of(exists ? row : 0, class_.height, class_.width);
-    long long image = image_offset(pixel.image, p.out_height, p.out_width, p.c_out) + group * p.c_out_per_group();
+    long long image = image_offset(pixel.image, p.out_height, p.out_width, p.c_out) + channel;
     return {exists ? image : kNowhere, pixel.row, pixel.column};
 }
-// Where grad_input's column of B begins in W, kNowhere for one that does not exist.
-__device__ inline long long base_of_column(const Problem& p, int column, int group) {
-    long long line = static_cast<long long>(column) * p.c_out + group * p.c_out_per_group();
-    return column < p.c_in_per_group() ? line : kNowhere;
+// Where grad_input's column of B, of so many, begins in W; kNowhere for one that does not exist.
+__device__ inline long long base_of_column(const Problem& p, int column, int columns, int channel) {
+    return column < columns ? static_cast<long long>(column) * p.c_out + channel : kNowhere;
 }
 
 // One row of A: the channels of the pixels that the taps lead to.

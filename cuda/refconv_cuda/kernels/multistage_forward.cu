@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWa
     PixelBase bases[SharesA::kFetches];
 #pragma unroll
     for (int f = 0; f < SharesA::kFetches; ++f) {
-        bases[f] = base_of_output(p, task.tile_row * kM + SharesA::place(f).line, task.group);
+        bases[f] = base_of_output(p, task.tile_row * kM + SharesA::place(f).line, task.group * channels);
     }
     using Lines = PixelLines<Stored, SharesA::kFetches, 1>;
     using A = LinesAlongTerms<T::kEach, T::kEach, Lines>;

@@ -35,16 +35,17 @@ __global__ void __launch_bounds__(MultistageTile<Number, kM, kN, kK, kWarpM, kWa
     ClassTask plan = T::agree(shared, make);
     if (plan.task.tile_row * kM >= plan.class_.pixels(p)) return;
 
-    int channels = p.c_out_per_group();
+    int channels = p.c_out_per_group(), first_channel = plan.task.group * channels;
     PixelBase bases_a[SharesA::kFetches];
     long long bases_b[SharesB::kFetches];
 #pragma unroll
     for (int f = 0; f < SharesA::kFetches; ++f) {
-        bases_a[f] = base_in_class(p, plan.class_, plan.task.tile_row * kM + SharesA::place(f).line, plan.task.group);
+        bases_a[f] = base_in_class(p, plan.class_, plan.task.tile_row * kM + SharesA::place(f).line, first_channel);
     }
 #pragma unroll
     for (int f = 0; f < SharesB::kFetches; ++f) {
-        bases_b[f] = base_of_column(p, plan.task.tile_column * kN + SharesB::place(f).line, plan.task.group);
+        bases_b[f] = base_of_column(p, plan.task.tile_column * kN + SharesB::place(f).line, plan.task.columns,
+                                    first_channel);
     }
     using LinesA = PixelLines<Stored, SharesA::kFetches, 1>;
     using LinesB = WeightLines<Stored, SharesB::kFetches, 1>;

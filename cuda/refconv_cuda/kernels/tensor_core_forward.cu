@@ -31,7 +31,7 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
 
     int channels = p.c_in_per_group(), terms = p.taps() * channels;
     for (int line = threadIdx.x; line < kM; line += T::kThreads) {
-        bases[line] = base_of_output(p, task.tile_row * kM + line, task.group);
+        bases[line] = base_of_output(p, task.tile_row * kM + line, task.group * channels);
     }
     __syncthreads();
 

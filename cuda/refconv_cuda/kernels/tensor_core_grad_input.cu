@@ -35,10 +35,10 @@ __global__ void __launch_bounds__(TensorTile<Number, kM, kN, kK, kWarpM, kWarpN>
 
     int channels = p.c_out_per_group();
     for (int line = threadIdx.x; line < kM; line += T::kThreads) {
-        bases_a[line] = base_in_class(p, class_, task.tile_row * kM + line, task.group);
+        bases_a[line] = base_in_class(p, class_, task.tile_row * kM + line, task.group * channels);
     }
     for (int line = threadIdx.x; line < kN; line += T::kThreads) {
-        bases_b[line] = base_of_column(p, task.tile_column * kN + line, task.group);
+        bases_b[line] = base_of_column(p, task.tile_column * kN + line, task.columns, task.group * channels);
     }
     __syncthreads();
 

@@ -30,7 +30,7 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
                  taps_reading(p.kernel_width, p.dilation_width, p.pad_left)};
     auto a = [&](typename T::Place at) {
         PixelBase& base = pixels[at.line][at.term / T::kEach];
-        base = base_of_output(p, task.tile_row * kM + at.line, task.group);
+        base = base_of_output(p, task.tile_row * kM + at.line, task.group * channels);
         return A(x, {base, p.height, p.width, p.c_in, taps}, channels, at.term);
     };
     auto b = [&](typename T::Place at) {

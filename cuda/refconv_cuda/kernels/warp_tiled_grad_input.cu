@@ -39,8 +39,8 @@ __global__ void __launch_bounds__(WarpTile<Real, kM, kN, kK, kRows, kColumns, kL
 
     static_assert(kM == kN && T::kFetchesA == 1, "a thread fetches the same terms of A and of B");
     auto at = T::template place<true, kM>(0);
-    pixels[threadIdx.x] = base_in_class(p, class_, task.tile_row * kM + at.line, task.group);
-    weights[threadIdx.x] = base_of_column(p, task.tile_column * kN + at.line, task.group);
+    pixels[threadIdx.x] = base_in_class(p, class_, task.tile_row * kM + at.line, task.group * channels);
+    weights[threadIdx.x] = base_of_column(p, task.tile_column * kN + at.line, task.columns, task.group * channels);
     GatheredPixel a = {pixels[threadIdx.x], p.out_height, p.out_width, p.c_out, class_.taps};
     WeightsOfTaps b = {weights[threadIdx.x], task.columns, p.kernel_width, p.c_out, class_.taps};
     PairAlongTerms<Real, T::kEach, kVector, GatheredPixel, WeightsOfTaps> pair(
