@@ -25,6 +25,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs ``refconv``; returns its exit status."""
+    _open_streams()
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -39,6 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
+
+
+def _open_streams() -> None:
+    """What was closed (``>&-``) goes nowhere: Python has None there, and the next file opened would take its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115 (open as long as the process)
 
 
 def _parser() -> argparse.ArgumentParser:
