@@ -261,10 +261,8 @@ def test_what_no_instruction_sets_is_not_zero(kernel):
 @pytest.mark.parametrize(
     ("how", "exception", "said"),
     [
-        *(
-            (how, KernelTrap, "stops at an instruction on global memory, with an address of another")
-            for how in range(3)
-        ),
+        *((how, KernelTrap, "stops at an instruction on global memory, with an address of another") for how in (0, 1)),
+        (2, OutOfBounds, "copies from byte 4 of shared memory, in no variable, but cp.async copies from global"),
         *((how, OutOfBounds, "of shared memory, in no variable") for how in (3, 4, 5, 6, 8)),
         (7, OutOfBounds, "accesses 8 bytes at an address that is no multiple of 8"),
     ],
@@ -275,6 +273,27 @@ def test_an_address_of_other_memory(kernel, check, how, exception, said):
         kernel("elsewhere")((1,), (1,), (np.zeros(4, np.uint32), np.int32(how)))
     assert said in str(raised.value)
     assert raised.value.finding.line == line
+
+
+NO_BYTES = r"""
+extern "C" __global__ void no_bytes(unsigned* y) {
+    __shared__ unsigned tile[4];
+    unsigned local[4] = {}, shared = static_cast<unsigned>(__cvta_generic_to_shared(tile));
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared), "l"(tile + 2), "r"(0));
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared + 4), "l"(local), "r"(0));
+    asm volatile("cp.async.wait_all;" ::: "memory");
+    y[0] = tile[0];
+    y[1] = tile[1];
+}
+"""
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["checked", "plain"])
+def test_a_copy_of_no_bytes_may_point_where_other_memory_lies(check):
+    """As an address far past an array's end does by chance."""
+    y = np.ones(2, np.uint32)
+    RawModule(code=NO_BYTES, check=check).get_function("no_bytes")((1,), (1,), (y,))
+    assert y.tolist() == [0, 0]
 
 
 def test_a_warp_is_at_one_instruction(kernel):

@@ -71,7 +71,7 @@ _TENSOR_CORES = [
 _COPIES = [
     *(
         (f"cp.async.{cache}.shared.global", f"[shared], [global], imm{operands}",
-         f"ptx::cp_async(ptx::shared($1, $3), ptx::global($2), ptx::copy_size<{smallest}, $3>(), {source})")
+         f"ptx::cp_async(ptx::shared($1, $3), ptx::source($2), ptx::copy_size<{smallest}, $3>(), {source})")
         for cache, smallest in (("ca", 4), ("cg", 16))
         for operands, source in (("", "$3"), (", u32", "ptx::source_size($4, $3)"), (", pred", "($4) ? 0 : $3"))
     ),

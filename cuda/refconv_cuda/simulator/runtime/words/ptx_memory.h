@@ -101,6 +101,10 @@ constexpr int copy_size() {
     return size;
 }
 
+// Of which memory it is only matters to a copy that reads it: with no bytes to read it may point anywhere, and by chance to
+// where other memory lies.
+inline const void* source(u64 address) { return reinterpret_cast<const void*>(address); }
+
 inline int source_size(u32 size, u32 most, REFCONV_HERE) {
     if (size > most) refconv_trap("cp.async whose src-size is larger than its cp-size", file, line);
     return static_cast<int>(size);
