@@ -262,7 +262,7 @@ def test_what_no_instruction_sets_is_not_zero(kernel):
     ("how", "exception", "said"),
     [
         *((how, KernelTrap, "stops at an instruction on global memory, with an address of another") for how in (0, 1)),
-        (2, OutOfBounds, "copies from byte 4 of shared memory, in no variable, but cp.async copies from global"),
+        (2, OutOfBounds, "but cp.async copies from global to shared memory only"),
         *((how, OutOfBounds, "of shared memory, in no variable") for how in (3, 4, 5, 6, 8)),
         (7, OutOfBounds, "accesses 8 bytes at an address that is no multiple of 8"),
     ],
