@@ -69,13 +69,13 @@ def test_what_cannot_be_captured_is_timed_by_events(gpu):
 
 def test_what_cannot_be_captured_is_not_timed_with_the_host(gpu):
     def call(i):
-        gpu.launch(30e-6)
-        gpu.now += 400e-6  # Python, between two launches
-        gpu.launch(70e-6)
+        gpu.launch(30 * TICK)
+        gpu.now += 400 * TICK  # Python, between two launches
+        gpu.launch(70 * TICK)
 
     found = on_stream(FakeStream(gpu, capturable=False), call, seconds=0.1)
     assert found.timer == "cuda-events"
-    assert found.median == pytest.approx(100e-6, rel=0.02)
+    assert found.median == 100 * TICK
 
 
 def test_a_host_that_is_late_once_is_not_taken_for_another_stream(gpu):
@@ -86,9 +86,9 @@ def test_a_host_that_is_late_once_is_not_taken_for_another_stream(gpu):
         gpu.now += late.pop() if late and gpu.launched else 0.0
 
     stream.synchronize = synchronize
-    found = on_stream(stream, lambda i: gpu.launch(2e-3), seconds=0.05)
+    found = on_stream(stream, lambda i: gpu.launch(2000 * TICK), seconds=0.05)
     assert not late
-    assert found.median == pytest.approx(2e-3)
+    assert found.median == 2000 * TICK
 
 
 def test_each_replay_begins_with_a_cold_cache(gpu):

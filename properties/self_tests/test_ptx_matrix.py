@@ -1,7 +1,5 @@
 """mma.sync and ldmatrix on the simulator: the layouts of PTX's manual, by element, and sums in the order of k."""
 
-import importlib.util
-import shutil
 from pathlib import Path
 
 import ml_dtypes
@@ -13,18 +11,9 @@ from refconv_cuda.simulator import RawModule, Schedule, scheduled
 SOURCE = Path(__file__).parent / "ptx" / "matrix.cu"
 
 
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
-def kernel(request):
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(request.param) is None:
-                pytest.skip(f"{request.param} is not installed")
-            patch.setenv("REFCONV_CXX", request.param)
-        yield RawModule(path=SOURCE).get_function
+@pytest.fixture(scope="module")
+def kernel(compiler):
+    return RawModule(path=SOURCE).get_function
 
 
 # -- where the elements lie: the formulas of the PTX manual's figures, in its own words ----------------------------

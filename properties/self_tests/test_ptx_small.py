@@ -1,7 +1,5 @@
 """The small instructions of PTX on the simulator, each beside NumPy: arithmetic, conversions, loads and stores."""
 
-import importlib.util
-import shutil
 from pathlib import Path
 
 import ml_dtypes
@@ -14,18 +12,9 @@ SOURCE = Path(__file__).parent / "ptx" / "small.cu"
 N = 256
 
 
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
-def module(request):
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(request.param) is None:
-                pytest.skip(f"{request.param} is not installed")
-            patch.setenv("REFCONV_CXX", request.param)
-        yield RawModule(path=SOURCE, check=True)
+@pytest.fixture(scope="module")
+def module(compiler):
+    return RawModule(path=SOURCE, check=True)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Inline PTX as it is written: what is read, what is refused by name, and what is said of what is no PTX."""
 
-import importlib.util
-import shutil
 from contextlib import nullcontext
 
 import numpy as np
@@ -228,18 +226,9 @@ extern "C" __global__ void beyond(unsigned* y, const unsigned* x) {
 """
 
 
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
-def kernel(request):
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(request.param) is None:
-                pytest.skip(f"{request.param} is not installed")
-            patch.setenv("REFCONV_CXX", request.param)
-        yield RawModule(code=SOURCE).get_function
+@pytest.fixture(scope="module")
+def kernel(compiler):
+    return RawModule(code=SOURCE).get_function
 
 
 def test_forms(kernel):
