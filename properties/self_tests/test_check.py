@@ -48,9 +48,9 @@ def test_what_is_left_of_a_fault_is_for_pencil_and_paper(check, fault):
     ran = checked(check, fault)
     _, laws, most = FAULTS[fault]
     problems = {law: Problem.parse(ran.counterexample(law)["problem"]) for law in laws}
-    assert min(problem.multiplications for problem in problems.values()) <= most
+    assert sorted(problem.multiplications for problem in problems.values())[-2] <= most  # all but one
     # Where a search begins depends on the constants that Hypothesis finds in the modules of this checkout, and from
-    # some beginnings a law's shrinking ends one step early: with a padding that only a wider input would replace.
+    # some beginnings one law's shrinking ends a step early: with a padding that only a wider input would replace.
     wide = {law: str(p) for law, p in problems.items() if p.multiplications > 2 * most or len(deviations(p)) > 5}
     assert wide == {}
 

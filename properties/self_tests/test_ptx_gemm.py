@@ -1,13 +1,12 @@
 """A whole kernel in inline PTX, copies beside products: right under every schedule, and each slip in it is found."""
 
-import importlib.util
 import re
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import COMPILERS, use_compiler
 
 from refconv_cuda import simulator
 from refconv_cuda.simulator import BarrierDivergence, KernelError, OutOfBounds, Race, RawModule, Schedule
@@ -20,20 +19,7 @@ M, N, K = 64, 32, 64
 @contextmanager
 def compiled_by(name):
     with pytest.MonkeyPatch.context() as patch:
-        if name == "ziglang":
-            if importlib.util.find_spec("ziglang") is None:
-                pytest.skip("ziglang is not installed")
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            if shutil.which(name) is None:
-                pytest.skip(f"{name} is not installed")
-            patch.setenv("REFCONV_CXX", name)
-        yield
-
-
-@pytest.fixture(params=["ziglang", "g++"])
-def compiler(request):
-    with compiled_by(request.param):
+        use_compiler(name, patch)
         yield
 
 
@@ -141,7 +127,7 @@ BOTH = ("no barrier before ldmatrix", "an unaligned row of B", "rows far behind 
 
 
 @pytest.mark.parametrize(
-    ("slip", "name"), [(slip, name) for slip in SLIPS for name in ("ziglang", "g++") if name != "g++" or slip in BOTH]
+    ("slip", "name"), [(slip, name) for slip in SLIPS for name in COMPILERS if name != "g++" or slip in BOTH]
 )
 def test_a_slip_is_found(slip, name):
     old, new, exception, where = SLIPS[slip]

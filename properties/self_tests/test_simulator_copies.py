@@ -1,12 +1,11 @@
 """cp.async: right pipelines pass under every schedule, and each slip is found, by name, line and thread."""
 
 import functools
-import importlib.util
 import re
-import shutil
 
 import numpy as np
 import pytest
+from conftest import use_compiler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -359,22 +358,10 @@ def line(marker):
 def built(compiler, check):
     """The module of `SOURCE`, whose blocks may be shared out if it is not checked."""
     with pytest.MonkeyPatch.context() as patch:
-        if compiler == "ziglang":
-            patch.delenv("REFCONV_CXX", raising=False)
-        else:
-            patch.setenv("REFCONV_CXX", compiler)
+        use_compiler(compiler, patch)
         made = RawModule(code=SOURCE, name_expressions=INSTANCES, check=check, threads=1 if check else 2)
         made.build(), check or made.build(shared_out=True)
     return made
-
-
-@pytest.fixture(scope="module", params=["ziglang", "g++"])
-def compiler(request):
-    """Either compiler, where it is installed."""
-    there = importlib.util.find_spec("ziglang") if request.param == "ziglang" else shutil.which(request.param)
-    if not there:
-        pytest.skip(f"{request.param} is not installed")
-    return request.param
 
 
 @pytest.fixture
